@@ -1,0 +1,69 @@
+// From build/ (what tsc emitted) to dist/ (what is published). No plugin touches the JavaScript of the package itself.
+import { rmSync } from 'node:fs'
+import { nodeResolve } from '@rollup/plugin-node-resolve'
+import terser from '@rollup/plugin-terser'
+import { dts } from 'rollup-plugin-dts'
+
+// One entry for each subpath of package.json's exports. They are built together, so that a module which several of
+// them need, with the brands and WeakMaps in it, exists once: `relatch/ky` imports the very file that `relatch` is.
+const entries = { index: 'index', ky: 'adapters/ky', testing: 'testing/index' }
+
+const input = (extension) =>
+  Object.fromEntries(Object.entries(entries).map(([name, file]) => [name, `build/${file}${extension}`]))
+
+// The core is one file, dist/index.js; without this rollup would cut it into chunks with hashed names.
+const manualChunks = (id) => (/\/build\/(?:adapters|testing)\//.test(id) ? null : 'index')
+
+const external = (id) => !/^[./]/.test(id)
+
+// For require(): one line that loads the ES module. A second copy of the code would be a second instance (a failure
+// noted by one could not be read through the other), and it would run nowhere that this line does not: p-retry and ky
+// are ES modules only, so require() of an ES module (Node 22.12) is needed either way.
+const requireDoors = {
+  name: 'require-doors',
+  generateBundle() {
+    for (const name of Object.keys(entries)) {
+      this.emitFile({ type: 'asset', fileName: `${name}.cjs`, source: `module.exports = require('./${name}.js')\n` })
+    }
+  },
+}
+
+const declarations = (extension) => ({
+  dir: 'dist',
+  format: 'es',
+  entryFileNames: `[name].d.${extension}`,
+  manualChunks,
+  // A session has [Symbol.dispose], which a consumer on lib ES2022 and DOM does not know.
+  banner: '/// <reference lib="esnext.disposable" />',
+})
+
+// What an earlier build left behind must not be published.
+rmSync('dist', { recursive: true, force: true })
+
+export default [
+  {
+    input: input('.js'),
+    external,
+    plugins: [requireDoors],
+    output: {
+      dir: 'dist',
+      format: 'es',
+      sourcemap: true,
+      manualChunks,
+      // Otherwise ky.js would name p-retry as well: a hint for loaders that costs the reader more than it gives.
+      hoistTransitiveImports: false,
+    },
+  },
+  {
+    input: input('.d.ts'),
+    external,
+    plugins: [dts()],
+    output: [declarations('ts'), declarations('cts')],
+  },
+  {
+    // For script tags: the core alone, its dependency inside, as the global `relatch`.
+    input: 'build/index.js',
+    plugins: [nodeResolve({ browser: true }), terser()],
+    output: { file: 'dist/relatch.min.js', format: 'iife', name: 'relatch', sourcemap: true },
+  },
+]

@@ -1,0 +1,39 @@
+// Runs before every command that a person types (the `pre…` scripts of package.json), so that a fresh clone needs
+// nothing but Node 20 and npm: it installs what is missing and, with --build, builds what is older than its source.
+// At this point nothing is installed: Node's own modules only, and nothing newer than Node 20.
+import { spawnSync } from 'node:child_process'
+import { readdirSync, statSync, utimesSync } from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+// npm writes this copy of the lock after each install: the moment of the last one.
+const installed = path.join(root, 'node_modules/.package-lock.json')
+
+if (changedAt(installed) < changedAt(path.join(root, 'package-lock.json'))) {
+  // Not `npm ci`: it refuses a lock that was made on another platform, where optional binaries differ.
+  // --no-save: whatever npm finds out here, the committed lock stays as it is.
+  npm('install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error')
+  const now = new Date()
+  utimesSync(installed, now, now) // npm leaves the file alone when there was nothing to do
+}
+
+if (process.argv.includes('--build')) {
+  const sources = ['src', 'tsconfig.json', 'tsconfig.build.json', 'rollup.config.mjs', 'package-lock.json']
+  const newest = Math.max(...sources.map((source) => changedAt(path.join(root, source))))
+  if (changedAt(path.join(root, 'dist/index.js')) < newest) npm('run', 'build')
+}
+
+/** When a file, or the newest thing under a folder, was written; 0 where there is none. */
+function changedAt(file) {
+  const stat = statSync(file, { throwIfNoEntry: false })
+  if (!stat) return 0
+  if (!stat.isDirectory()) return stat.mtimeMs
+  return Math.max(stat.mtimeMs, ...readdirSync(file).map((name) => changedAt(path.join(file, name))))
+}
+
+function npm(...args) {
+  // stdout is the caller's: its last line may be read by a program.
+  const { status } = spawnSync('npm', args, { cwd: root, stdio: 'inherit', shell: process.platform === 'win32' })
+  if (status !== 0) process.exit(status ?? 1)
+}

@@ -1,0 +1,168 @@
+/**
+ * createAuthFetch, and below it the one path of a request, top to bottom. The order is fixed because the order is security:
+ * nothing is attached before the URL is decided on, nothing is refreshed before the sessions are compared.
+ */
+import { type AuthSession, createSession } from './auth-session.ts'
+import { monotonicNow } from './clock.ts'
+import { abortable } from './coordination/abortable.ts'
+import { createEvents, notify } from './events.ts'
+import { drain } from './http/body-text.ts'
+import type { Live } from './live.ts'
+import { type AuthFetchOptions, readOptions, type Settings } from './options.ts'
+import { type Call, endpointOf, openCall, summaryOf } from './pipeline/call.ts'
+import { byStatus, classified } from './pipeline/classify.ts'
+import { deny } from './pipeline/deny.ts'
+import { isReady, prepare } from './pipeline/prepare.ts'
+import { recover, stillOurs } from './pipeline/recover.ts'
+import { send } from './pipeline/send.ts'
+import { type Pipeline, sharedSession } from './pipeline/shared-session.ts'
+import type { Verdict } from './ports.ts'
+
+/** A drop-in fetch (its call type is exactly `typeof globalThis.fetch`) that carries a session. */
+export type AuthFetch = typeof globalThis.fetch & AuthSession
+
+/**
+ * Makes a fetch that recovers: a 401 becomes one refresh and one retry, or a login; a 403 a callback with the reason.
+ *
+ * @param options all optional, except that outside a browser `baseUrl` or `origins` must say who may get credentials
+ * @throws TypeError with `ERR_ORIGINS_REQUIRED`, `ERR_ORIGIN`, `ERR_INSECURE_ORIGIN`, `ERR_INVALID_OPTION` or
+ * `ERR_UNKNOWN_OPTION`
+ * @see RFC 9110 §15.5.2 and §15.5.4, RFC 6750 §3
+ *
+ * @example
+ * const api = createAuthFetch({
+ *   baseUrl: 'https://api.example',
+ *   refresh: refreshEndpoint({ url: 'https://auth.example/token', clientId: 'web' }),
+ * })
+ * await api.signIn({ accessToken: 'at-1', refreshToken: 'rt-1' })
+ * const response = await api('/orders')
+ */
+export function createAuthFetch(options: AuthFetchOptions = {}): AuthFetch {
+  const settings = readOptions(options)
+  const pipeline: Pipeline = { shared: sharedSession(settings.store), settings, events: createEvents() }
+  const authFetch = (input: RequestInfo | URL, init?: RequestInit, ...rest: unknown[]): Promise<Response> =>
+    request(pipeline, input, init, rest)
+  const { preconnect } = globalThis.fetch as { preconnect?: unknown }
+  // Bun's fetch has it, and `typeof fetch` there asks for it.
+  if (preconnect !== undefined) Object.assign(authFetch, { preconnect })
+  return Object.assign(authFetch, createSession(pipeline)) as AuthFetch
+}
+
+const ABSOLUTE = /^https?:\/\//i
+
+async function request(
+  pipeline: Pipeline,
+  input: RequestInfo | URL,
+  init: RequestInit | undefined,
+  rest: readonly unknown[],
+): Promise<Response> {
+  const { shared, settings } = pipeline
+  // A Request given as init has its members on a prototype, where no copy finds them.
+  if (init !== undefined && 'clone' in init) return request(pipeline, new Request(input, init), undefined, rest)
+
+  // 1. Foreign requests, and those whose caller brings credentials, are none of our business.
+  const url = locate(input, settings)
+  if (url === null || !settings.isOurs(url)) return passOn(settings, url, input, init, rest)
+  const call = openCall(settings, url, input, init, rest)
+  if (call === null) return passOn(settings, url, input, init, rest)
+  call.signal?.throwIfAborted()
+
+  // 2. The current session, made ready where it is about to expire. A refresher's own calls wait for nothing (R5).
+  let live = shared.engine.current()
+  if (shared.reentry.isInside(call.signal)) return send(settings, call, live)
+  if (!isReady(pipeline, live)) live = await prepare(pipeline, call)
+
+  // 3. Send, and look at the answer.
+  const response = await send(settings, call, live)
+  const verdict =
+    settings.classify || response.redirected ? await judge(settings, call, response) : byStatus(response.status)
+  observe(settings, call, response)
+  if (verdict === 'pass') {
+    call.replay?.release()
+    if (!shared.breaker.isEmpty()) shared.breaker.accepted(endpointOf(call))
+    return response
+  }
+  return act(pipeline, call, live, response, verdict)
+}
+
+/** 4. From the first answer that is not simply passed on to the one that the caller gets. Each turn spends an allowance. */
+async function act(
+  pipeline: Pipeline,
+  call: Call,
+  sentWith: Live | null,
+  firstResponse: Response,
+  firstVerdict: Verdict,
+): Promise<Response> {
+  const { shared, settings, events } = pipeline
+  const startedAt = monotonicNow()
+  let used = sentWith
+  let response = firstResponse
+  let verdict = firstVerdict
+  try {
+    while (verdict === 'recover') {
+      const next = await recover(pipeline, call, used, response)
+      if (next === null) return response
+      const body = call.replay ? await abortable(call.replay.again(), call.signal) : undefined
+      if (body === null) {
+        events.emit('not-replayed', { request: summaryOf(call), limitBytes: settings.replayLimitBytes })
+        return response
+      }
+      await drain(response)
+      call.signal?.throwIfAborted()
+      // A sign-out may have come while we waited: its tokens must not go out any more (R12).
+      used = stillOurs(shared, next)
+      if (used === null) return response
+      response = await send(settings, call, used, body)
+      observe(settings, call, response)
+      verdict = await judge(settings, call, response)
+    }
+  } catch (error) {
+    // Nobody will read it, and unread it would hold its connection.
+    void drain(response)
+    throw error
+  } finally {
+    call.replay?.release()
+  }
+  shared.breaker.accepted(endpointOf(call))
+  if (call.sends > 1) {
+    const { status } = response
+    const durationMs = Math.round(monotonicNow() - startedAt)
+    events.emit('recovered', { request: summaryOf(call), status, sends: call.sends, durationMs })
+  }
+  return verdict === 'deny' ? deny(pipeline, call, response) : response
+}
+
+/** What an answer means; that of another origin, to which a redirect has led, means nothing to us (O1). */
+async function judge(settings: Settings, call: Call, response: Response): Promise<Verdict> {
+  if (response.redirected && response.url !== '' && !settings.isOurs(new URL(response.url))) return 'pass'
+  return settings.classify ? classified(settings.classify, call, response) : byStatus(response.status)
+}
+
+/** Shows an answer to the scheme, whose mistakes must not cost the caller a response. */
+function observe({ scheme }: Settings, { method, url }: Call, response: Response): void {
+  if (scheme.observe) notify(() => scheme.observe?.(response, { method, url }))
+}
+
+/** The parsed URL, or null where the transport is to say what is wrong with it. */
+function locate(input: RequestInfo | URL, settings: Settings): URL | null {
+  if (input instanceof URL) return input
+  const text = typeof input === 'string' ? input : 'url' in input ? input.url : String(input)
+  try {
+    // With its two slashes it is absolute and needs no base; `https:host` is a path to a base of that scheme.
+    return ABSOLUTE.test(text) ? new URL(text) : new URL(text, settings.base())
+  } catch {
+    return null
+  }
+}
+
+function passOn(
+  settings: Settings,
+  url: URL | null,
+  input: RequestInfo | URL,
+  init: RequestInit | undefined,
+  rest: readonly unknown[],
+): Promise<Response> {
+  // What was relative goes where it was resolved to, not where the transport would resolve it.
+  const target = url !== null && typeof input === 'string' && !URL.canParse(input) ? url.href : input
+  return settings.transport(target, init, ...(rest as []))
+}

@@ -1,0 +1,70 @@
+/**
+ * What relatch tells about itself: event names, payloads, and the emitter. A payload holds ids, reasons, durations, counts and
+ * query-less URLs; never a token, a header value or a body. A listener that throws hurts nobody but itself.
+ */
+import type { Denial, LoginNeed, RefreshReason, RequestSummary } from './ports.ts'
+
+/** Every event and its payload. Durations are milliseconds. */
+export interface AuthEvents {
+  /** A refresh brought new tokens. */
+  refreshed: { refreshId: string; reason: RefreshReason; durationMs: number; attempts: number }
+  /** A refresh failed. `over`: the session is gone. `misconfigured`, `transient`: it is kept. */
+  'refresh-failed': {
+    refreshId: string
+    reason: RefreshReason
+    durationMs: number
+    attempts: number
+    verdict: 'over' | 'misconfigured' | 'transient'
+    /** The OAuth error code, where the answer named a known one. */
+    oauthError?: string
+    retryAfterMs?: number
+  }
+  /** Newer tokens that someone else got (another tab, another process) were taken over. */
+  adopted: { sessionId: string; version: number }
+  /** A request that had a 401 now has its answer. */
+  recovered: { request: RequestSummary; status: number; sends: number; durationMs: number }
+  /** A 403 was handed back. */
+  denied: { request: RequestSummary; reason: Denial['reason']; requiredScopes: readonly string[] }
+  'login-required': { request: RequestSummary; reason: LoginNeed['reason'] }
+  'step-up': { request: RequestSummary; acrValues: readonly string[]; maxAgeSeconds?: number }
+  'signed-in': { sessionId: string; where: 'here' | 'elsewhere' }
+  /** `over`: a refresh was refused for good. */
+  'signed-out': { sessionId: string; reason: 'requested' | 'over' | 'elsewhere' }
+  /** A one-shot body could not be sent again; the 401 was handed back, the refresh already done. */
+  'not-replayed': { request: RequestSummary; limitBytes: number }
+  /** The store threw, did not answer within its second, or refused; the session lives on in memory. */
+  'store-failed': { operation: 'read' | 'write' | 'lock' | 'watch'; reason: 'threw' | 'timed-out' | 'refused' }
+}
+
+export interface Events {
+  on<E extends keyof AuthEvents>(event: E, listener: (payload: AuthEvents[E]) => void): () => void
+  emit<E extends keyof AuthEvents>(event: E, payload: AuthEvents[E]): void
+  clear(): void
+}
+
+/** Calls a listener of the user's, whose failures (async ones too) are its own. */
+export function notify<T extends unknown[]>(listener: (...args: T) => unknown, ...args: T): void {
+  try {
+    const result = listener(...args)
+    if (result instanceof Promise) result.catch(() => {})
+  } catch {
+    // E3: no listener breaks the pipeline by throwing.
+  }
+}
+
+export function createEvents(): Events {
+  const listeners = new Map<string, Set<(payload: never) => void>>()
+  return {
+    on(event, listener) {
+      // Wrapped, so that the same function registered twice is heard twice and each registration ends on its own.
+      const entry = (payload: never): void => notify(listener as (payload: never) => void, payload)
+      const set = listeners.get(event) ?? new Set()
+      listeners.set(event, set.add(entry))
+      return () => void set.delete(entry)
+    },
+    emit(event, payload) {
+      for (const listener of [...(listeners.get(event) ?? [])]) listener(Object.freeze(payload) as never)
+    },
+    clear: () => listeners.clear(),
+  }
+}

@@ -1,0 +1,51 @@
+/** Reads bodies up to a bound: an answer of the other side must fill neither our memory nor our time. */
+import { after } from '../clock.ts'
+
+/** How much, and for how long, an unwanted body is read so that its connection can be used again. */
+const DRAIN_BYTES = 65_536
+const DRAIN_MS = 100
+
+/** Whether the whole body was read within the bound; where it was not, it is cancelled. Never rejects. */
+async function consume(
+  response: Response,
+  limitBytes: number,
+  limitMs: number,
+  take: (chunk: Uint8Array) => void,
+): Promise<boolean> {
+  if (response.body === null) return true
+  if (response.bodyUsed || response.body.locked) return false
+  const reader = response.body.getReader()
+  const stop = (): void => void reader.cancel().catch(() => {})
+  const cancelTimer = after(limitMs, stop, true)
+  try {
+    for (let size = 0; ; ) {
+      const { done, value } = await reader.read()
+      if (done) return true
+      size += value.byteLength
+      if (size > limitBytes) {
+        stop()
+        return false
+      }
+      take(value)
+    }
+  } catch {
+    return false
+  } finally {
+    cancelTimer()
+  }
+}
+
+/** The decoded text, or null where it is longer than `limitBytes`, takes longer than `limitMs`, or cannot be read. */
+export async function boundedText(response: Response, limitBytes: number, limitMs: number): Promise<string | null> {
+  const decoder = new TextDecoder()
+  let text = ''
+  const isWhole = await consume(response, limitBytes, limitMs, (chunk) => {
+    text += decoder.decode(chunk, { stream: true })
+  })
+  return isWhole ? text + decoder.decode() : null
+}
+
+/** Frees the connection of a response that is replaced: an unread body holds its socket, a cancelled one costs it (B4). */
+export async function drain(response: Response): Promise<void> {
+  await consume(response, DRAIN_BYTES, DRAIN_MS, () => {})
+}

@@ -1,0 +1,102 @@
+/**
+ * Makes a body repeatable, or knows that it is not (B1, B2). A string or a Blob needs nothing; what its owner may change while
+ * we wait is copied; what can be read only once is kept while it streams, up to a bound.
+ */
+import { createId } from '../tokens.ts'
+import { encodeForm } from './form-data.ts'
+
+export interface Replay {
+  /** What to send as `init.body` the first time; undefined where the input itself carries the body. */
+  readonly body: BodyInit | undefined
+  /** Whether the platform must be told that this body streams. */
+  readonly isStream: boolean
+  /** The same bytes once more, or null where they are gone. */
+  again(): Promise<BodyInit | null>
+  /** Stops keeping: there is an answer, and nothing will be sent again. */
+  release(): void
+}
+
+type Input = Pick<Request, 'method' | 'body' | 'clone'>
+
+/**
+ * What a call has to keep so that its body can be sent again; null where its arguments can simply be used twice.
+ *
+ * @param request the Request that was passed, if one was
+ * @param body `init.body`, which wins over the Request's own
+ * @throws TypeError where the body is used or locked already, as fetch does (B3)
+ */
+export function replayOf(request: Input | null, body: BodyInit | null | undefined, limitBytes: number): Replay | null {
+  if (body == null) {
+    if (request === null || request.body === null || request.method === 'GET' || request.method === 'HEAD') return null
+    // The original goes out, so that it ends up used as with a bare fetch; its clone is what we keep.
+    const spare = request.clone()
+    return spare.body
+      ? keptWhileStreaming(undefined, spare.body, limitBytes)
+      : fixed(undefined, () => spare.arrayBuffer())
+  }
+  if (typeof body === 'string') return null
+  if (body instanceof URLSearchParams) return fixed(new URLSearchParams(body))
+  if (body instanceof ArrayBuffer) return fixed(body.slice(0))
+  if (ArrayBuffer.isView(body)) return fixed(new Uint8Array(body.buffer, body.byteOffset, body.byteLength).slice())
+  if (body instanceof FormData) return fixed(encodeForm(body, `relatch-${createId()}`))
+  const stream = streamOf(body)
+  if (stream === null) return null
+  const [sent, spare] = stream.tee()
+  return keptWhileStreaming(sent, spare, limitBytes)
+}
+
+function fixed(body: BodyInit | undefined, again: () => Promise<BodyInit> = async () => body as BodyInit): Replay {
+  return { body, isStream: false, again, release: () => {} }
+}
+
+/** A ReadableStream as it is, an async iterable (a Node Readable is one) as a stream; null for everything else. */
+function streamOf(body: unknown): ReadableStream<Uint8Array> | null {
+  if (body instanceof ReadableStream) return body
+  const iterable = body as Partial<AsyncIterable<Uint8Array | string>>
+  const iterator = iterable[Symbol.asyncIterator]?.()
+  if (iterator === undefined) return null
+  const encoder = new TextEncoder()
+  return new ReadableStream({
+    async pull(controller) {
+      const { done, value } = await iterator.next()
+      if (done) controller.close()
+      else controller.enqueue(typeof value === 'string' ? encoder.encode(value) : value)
+    },
+    async cancel(reason) {
+      await iterator.return?.(reason)
+    },
+  })
+}
+
+/** Reads the spare branch ahead until it ends or the bound is passed; from then on the transport alone sets the pace. */
+function keptWhileStreaming(
+  sent: ReadableStream<Uint8Array> | undefined,
+  spare: ReadableStream<Uint8Array>,
+  limitBytes: number,
+): Replay {
+  const reader = spare.getReader()
+  let isReleased = false
+  const release = (): void => {
+    isReleased = true
+    // A branch's cancel settles only when both are cancelled: not to be waited for.
+    reader.cancel().catch(() => {})
+  }
+  const keep = async (): Promise<BodyInit | null> => {
+    const chunks: BlobPart[] = []
+    let size = 0
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (isReleased) return null
+      if (done) return new Blob(chunks)
+      size += value.byteLength
+      if (!(size <= limitBytes)) {
+        release()
+        return null
+      }
+      chunks.push(value as Uint8Array<ArrayBuffer>)
+    }
+  }
+  // A source that fails makes the transport's send fail, and that is what the caller hears of it.
+  const kept = keep().catch(() => null)
+  return { body: sent, isStream: sent !== undefined, again: () => kept, release }
+}

@@ -1,0 +1,63 @@
+/**
+ * One session as it lives in memory, and the questions asked of it: does it expire soon, is it still the same. Lifetimes are
+ * measured from receipt, on a clock that nobody can set (T1).
+ */
+import { monotonicNow, wallNow } from './clock.ts'
+import type { StoredSession, TokenSet } from './tokens.ts'
+
+/** A stored session as it lives in memory. Requests remember the object they were sent with: another one means news. */
+export interface Live extends StoredSession {
+  /** When the tokens expire, on both clocks; null where nobody knows. */
+  readonly expiry: Expiry | null
+}
+
+interface Expiry {
+  monotonicAt: number
+  wallAt: number
+  /** A tenth of the lifetime: no margin is larger. Infinity where the lifetime is unknown. */
+  largestMarginMs: number
+  /** Added to the margin, so that a fleet with one expiry does not refresh in one instant (T4). */
+  jitterMs: number
+}
+
+const MAX_JITTER_MS = 300_000
+/** Milliseconds until the tokens expire; Infinity where nobody knows. Either clock may say so: one of them may have slept. */
+export const remainingMs = ({ expiry }: Live): number =>
+  expiry === null ? Number.POSITIVE_INFINITY : Math.min(expiry.monotonicAt - monotonicNow(), expiry.wallAt - wallNow())
+
+/** Whether the tokens are to be refreshed before they are sent. */
+export const isExpiring = (live: Live, marginMs: number): boolean =>
+  live.expiry !== null &&
+  remainingMs(live) <= Math.min(marginMs, live.expiry.largestMarginMs) + (marginMs && live.expiry.jitterMs)
+
+/** Whether two records hold the same credential: a version alone may move on while the tokens stay. */
+export const isSameCredential = (a: StoredSession, b: StoredSession): boolean =>
+  a.sessionId === b.sessionId &&
+  (a.version === b.version || (a.tokens !== null && a.tokens.accessToken === b.tokens?.accessToken))
+
+/** Whether two token sets are known to speak for different people. */
+export const isOtherSubject = (a: TokenSet | null | undefined, b: TokenSet | null | undefined): boolean =>
+  a?.subject !== undefined && b?.subject !== undefined && a.subject !== b.subject
+
+/** @param isFresh whether the tokens were issued just now, so that what is left is their whole lifetime */
+export function bringToLife({ sessionId, version, tokens }: StoredSession, isFresh: boolean): Live {
+  const wallAt = tokens?.expiresAt
+  const leftMs = wallAt === undefined ? 0 : wallAt - wallNow()
+  // Issued just now and expired already: a clock is wrong, or the lifetime is nonsense. Believing it would refresh before
+  // every request (T1, T2); so only a 401 can tell.
+  if (wallAt === undefined || (isFresh && leftMs <= 0)) return { sessionId, version, tokens, expiry: null }
+  const tenthMs = leftMs / 10
+  return {
+    sessionId,
+    version,
+    tokens,
+    expiry: {
+      monotonicAt: monotonicNow() + leftMs,
+      wallAt,
+      largestMarginMs: isFresh ? tenthMs : Number.POSITIVE_INFINITY,
+      jitterMs: isFresh ? Math.random() * Math.min(tenthMs, MAX_JITTER_MS) : 0,
+    },
+  }
+}
+
+export const asStored = ({ sessionId, version, tokens }: Live): StoredSession => ({ sessionId, version, tokens })

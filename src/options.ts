@@ -1,0 +1,192 @@
+/** The options of `createAuthFetch`: what they mean, their defaults (the only place), and what is refused at creation. */
+import { misuse } from './errors.ts'
+import { type Origins, originTest, pageUrl } from './http/origins.ts'
+import type {
+  AuthScheme,
+  Denial,
+  LoginNeed,
+  LoginResult,
+  Refresher,
+  RequestSummary,
+  StepUpNeed,
+  TokenStore,
+  Verdict,
+} from './ports.ts'
+import { bearer } from './schemes/bearer.ts'
+import { memoryStore } from './stores/memory.ts'
+
+/** An option given as `undefined` counts as not given; an unknown one is a `TypeError`. */
+export interface AuthFetchOptions {
+  /** What relative inputs resolve against. Default: the document's base in a browser, none elsewhere. */
+  baseUrl?: string | URL | undefined
+  /**
+   * The only places that get credentials and recovery: exact origins, or a test. Paths are ignored, wildcards do not exist.
+   * Plain `http:` is refused unless it is loopback. Default: the origin of `baseUrl`, else the page's own.
+   */
+  origins?: Origins | undefined
+  /**
+   * Lets `origins` hold plain `http:` beyond loopback.
+   * @default false
+   */
+  allowInsecure?: boolean | undefined
+  /** Gets new tokens. Default: none, so a 401 goes straight to `onLoginRequired`. */
+  refresh?: Refresher | undefined
+  /** Where the session rests. Default: `memoryStore()`. Instances given the same object share one session. */
+  store?: TokenStore | undefined
+  /** How tokens become headers. Default: `bearer()`. */
+  scheme?: AuthScheme | undefined
+  /** Called once for each 403 and awaited; what it throws rejects the call, unchanged. */
+  onPermissionDenied?: ((denial: Denial) => unknown) | undefined
+  /** Called once when the session is over, for everyone who waits; tokens that come back resume them all. */
+  onLoginRequired?: ((need: LoginNeed) => LoginResult | Promise<LoginResult>) | undefined
+  /** Called once per request that asks for a stronger or a more recent login, RFC 9470. */
+  onStepUp?: ((need: StepUpNeed) => LoginResult | Promise<LoginResult>) | undefined
+  /**
+   * For servers that say it otherwise (419, 440, 403 for expiry, GraphQL errors under 200). `undefined` leaves the default:
+   * 401 recover, 403 deny, else pass. Clone the response before reading its body.
+   */
+  classify?:
+    | ((response: Response, request: RequestSummary) => Verdict | undefined | Promise<Verdict | undefined>)
+    | undefined
+  /** The transport. Default: `globalThis.fetch`, read at each call and called detached. */
+  fetch?: typeof globalThis.fetch | undefined
+  /**
+   * Refresh this long before expiry, in milliseconds; never longer than a tenth of the token's lifetime where that is known.
+   * @default 30 000
+   */
+  refreshMarginMs?: number | undefined
+  /**
+   * How long one refresh may take, its retries included, in milliseconds.
+   * @default 10 000
+   */
+  refreshTimeoutMs?: number | undefined
+  /**
+   * How often a refresh is tried again after a transient failure; jittered, and `Retry-After` is honoured.
+   * @default 2
+   */
+  refreshRetries?: number | undefined
+  /**
+   * How much of a one-shot body is kept for the replay, in bytes.
+   * @default 1 048 576
+   */
+  replayLimitBytes?: number | undefined
+  /**
+   * How long requests wait for an interactive login, in milliseconds.
+   * @default 300 000
+   */
+  loginTimeoutMs?: number | undefined
+  /**
+   * How many requests wait for an interactive login; any more get their 401 at once.
+   * @default 1 000
+   */
+  parkedLimit?: number | undefined
+}
+
+/** The defaults that are plain values. */
+export const DEFAULTS = {
+  allowInsecure: false,
+  refreshMarginMs: 30_000,
+  refreshTimeoutMs: 10_000,
+  refreshRetries: 2,
+  replayLimitBytes: 1_048_576,
+  loginTimeoutMs: 300_000,
+  parkedLimit: 1_000,
+} as const
+
+type Callbacks = 'refresh' | 'onPermissionDenied' | 'onLoginRequired' | 'onStepUp' | 'classify'
+type Limits = Exclude<keyof typeof DEFAULTS, 'allowInsecure'>
+
+/** The options as the pipeline uses them: read once, by own property, so that a polluted prototype changes nothing (O4). */
+export type Settings = Readonly<Record<Limits, number>> & {
+  readonly [C in Callbacks]: NonNullable<AuthFetchOptions[C]> | undefined
+} & {
+  /** What relative inputs resolve against at this moment. */
+  readonly base: () => string | undefined
+  readonly isOurs: (url: URL) => boolean
+  readonly store: TokenStore
+  readonly scheme: AuthScheme
+  /** Headers that, when the caller sets them, make the request the caller's own (O3). */
+  readonly callerHeaders: readonly string[]
+  /** Whether the scheme sets headers that a platform forwards across origins, so that we must follow redirects (O2). */
+  readonly followsRedirects: boolean
+  readonly transport: typeof fetch
+}
+
+const CALLBACKS = ['refresh', 'onPermissionDenied', 'onLoginRequired', 'onStepUp', 'classify', 'fetch'] as const
+const KNOWN = ['baseUrl', 'origins', 'store', 'scheme', ...CALLBACKS, ...Object.keys(DEFAULTS)]
+
+const expected = (option: string, what: string): TypeError =>
+  misuse('ERR_INVALID_OPTION', `Expected the option \`${option}\` to be ${what}`)
+
+/** @throws TypeError with an `ERR_…` code that says what was expected */
+export function readOptions(options: AuthFetchOptions): Settings {
+  if (typeof options !== 'object' || options === null) throw expected('options', 'an object')
+  const given: AuthFetchOptions = { __proto__: null, ...options } as AuthFetchOptions
+  for (const name of Object.keys(given)) {
+    if (!KNOWN.includes(name)) {
+      throw misuse('ERR_UNKNOWN_OPTION', `Unknown option \`${name}\`; did you mean \`${nearest(name, KNOWN)}\`?`)
+    }
+  }
+  for (const name of CALLBACKS) {
+    if (given[name] !== undefined && typeof given[name] !== 'function') throw expected(name, 'a function')
+  }
+  const { origins, allowInsecure = DEFAULTS.allowInsecure, store = memoryStore(), scheme = bearer() } = given
+  if (typeof allowInsecure !== 'boolean') throw expected('allowInsecure', 'true or false')
+  if (origins !== undefined && typeof origins !== 'function' && !Array.isArray(origins)) {
+    throw expected('origins', 'an array of origins or a function')
+  }
+  if (typeof store?.read !== 'function' || typeof store.write !== 'function') {
+    throw expected('store', 'a TokenStore with read() and write()')
+  }
+  if (typeof scheme?.attach !== 'function' || !Array.isArray(scheme.headers)) {
+    throw expected('scheme', 'an AuthScheme with attach() and the array headers')
+  }
+  const page = pageUrl()
+  if (given.baseUrl !== undefined && !URL.canParse(given.baseUrl, page)) throw expected('baseUrl', 'an absolute URL')
+  const baseUrl = given.baseUrl === undefined ? undefined : new URL(given.baseUrl, page).href
+  const limits = {} as Record<Limits, number>
+  for (const name of Object.keys(DEFAULTS) as Array<keyof typeof DEFAULTS>) {
+    if (name === 'allowInsecure') continue
+    const value = given[name] ?? DEFAULTS[name]
+    if (typeof value !== 'number' || !(value >= 0)) throw expected(name, 'a number that is not negative')
+    limits[name] = value
+  }
+  if (!Number.isInteger(limits.refreshRetries)) throw expected('refreshRetries', 'a whole number')
+
+  const schemeHeaders = scheme.headers.map((name) => name.toLowerCase())
+  const ownFetch = given.fetch
+  return {
+    ...limits,
+    refresh: given.refresh,
+    onPermissionDenied: given.onPermissionDenied,
+    onLoginRequired: given.onLoginRequired,
+    onStepUp: given.onStepUp,
+    classify: given.classify,
+    base: baseUrl === undefined ? pageUrl : () => baseUrl,
+    isOurs: originTest(origins, baseUrl, allowInsecure),
+    store,
+    scheme,
+    callerHeaders: [...new Set(['authorization', ...schemeHeaders])],
+    followsRedirects: schemeHeaders.some((name) => name !== 'authorization'),
+    // Read at each call, because Sentry and MSW patch the global; detached, because a native fetch called as a method throws.
+    transport: ownFetch ? (...args) => ownFetch(...args) : (...args) => globalThis.fetch(...args),
+  }
+}
+
+/** The known name with the fewest edits, Levenshtein's distance. */
+function nearest(name: string, known: readonly string[]): string {
+  const distance = (a: string, b: string): number => {
+    let row = Array.from({ length: b.length + 1 }, (_, column) => column)
+    for (const [index, letter] of [...a].entries()) {
+      const next = [index + 1]
+      for (let column = 1; column <= b.length; column++) {
+        const cost = letter === b[column - 1] ? 0 : 1
+        next.push(Math.min((next[column - 1] ?? 0) + 1, (row[column] ?? 0) + 1, (row[column - 1] ?? 0) + cost))
+      }
+      row = next
+    }
+    return row[b.length] ?? 0
+  }
+  const target = name.toLowerCase()
+  return [...known].sort((a, b) => distance(target, a.toLowerCase()) - distance(target, b.toLowerCase()))[0] ?? ''
+}

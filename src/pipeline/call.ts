@@ -1,0 +1,85 @@
+/** One call on its way: what to send, and how much recovery it has had. Every allowance is spent once, so that it ends. */
+import type { AuthError } from '../errors.ts'
+import { type Replay, replayOf } from '../http/replay.ts'
+import type { Settings } from '../options.ts'
+import type { RequestSummary } from '../ports.ts'
+
+export interface Call {
+  readonly url: URL
+  readonly method: string
+  /** What the transport gets first: the caller's Request or URL, or the string as it was decided on. */
+  readonly target: RequestInfo | URL
+  readonly request: Request | null
+  /** The caller's init, on no prototype. */
+  readonly init: RequestInit
+  /** What a client hands its fetch beyond init (up-fetch does). */
+  readonly rest: readonly unknown[]
+  /** The caller's headers; the first send adds ours to this very object, later ones take them off a copy. */
+  readonly headers: Headers
+  readonly signal: AbortSignal | null | undefined
+  /** What makes the body repeatable; null where the arguments can simply be used again. */
+  readonly replay: Replay | null
+  sends: number
+  hasRefreshed: boolean
+  hasAdopted: boolean
+  hasTriedAgain: boolean
+  hasSteppedUp: boolean
+  hasLoggedIn: boolean
+  /** Why the refresh before the first send failed. */
+  failure: AuthError | null
+}
+
+/** An init that inherits nothing: a polluted `Object.prototype` must not become part of a request (O4). */
+class OwnInit {}
+Object.setPrototypeOf(OwnInit.prototype, null)
+
+export const ownInit = (init: RequestInit | undefined): RequestInit => Object.assign(new OwnInit(), init)
+
+/**
+ * Opens a call; null where the caller has set credentials itself, which makes the request the caller's own (O3).
+ *
+ * @throws TypeError where the body is used already, as fetch does (B3)
+ */
+export function openCall(
+  { callerHeaders, replayLimitBytes }: Settings,
+  url: URL,
+  input: RequestInfo | URL,
+  given: RequestInit | undefined,
+  rest: readonly unknown[],
+): Call | null {
+  const init = ownInit(given)
+  const request = typeof input === 'object' && 'url' in input ? input : null
+  // One Headers a call: it copies what the caller may change while we wait, and it is what the first send adds to.
+  const headers = new Headers(init.headers ?? request?.headers)
+  if (callerHeaders.some((name) => headers.has(name))) return null
+  const replay =
+    request === null && typeof (init.body ?? '') === 'string' ? null : replayOf(request, init.body, replayLimitBytes)
+  return {
+    url,
+    method: init.method ?? request?.method ?? 'GET',
+    target: typeof input === 'string' ? url.href : input,
+    request,
+    init,
+    rest,
+    headers,
+    // null takes a Request's signal away; undefined leaves it.
+    signal: init.signal === undefined ? request?.signal : init.signal,
+    replay,
+    sends: 0,
+    hasRefreshed: false,
+    hasAdopted: false,
+    hasTriedAgain: false,
+    hasSteppedUp: false,
+    hasLoggedIn: false,
+    failure: null,
+  }
+}
+
+/** The call as callbacks and events may see it: query, fragment and userinfo can hold secrets. */
+export const summaryOf = ({ method, url }: Pick<Call, 'method' | 'url'>): RequestSummary => ({
+  method: method.toUpperCase(),
+  url: url.origin + url.pathname,
+})
+
+/** What the breaker counts by. */
+export const endpointOf = ({ method, url }: Call): string => `${method} ${url.origin}${url.pathname}`

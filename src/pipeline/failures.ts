@@ -1,0 +1,79 @@
+/** Remembers why a response that was handed back is a 401 or a 403, for the code that holds only the response. */
+import { type Challenge, parseChallenges } from '../http/challenge.ts'
+import { safeReturnTo } from '../login/return-to.ts'
+import type { Denial, LoginNeed, StepUpNeed } from '../ports.ts'
+import { type Call, summaryOf } from './call.ts'
+
+/** Weak: the reason goes when the response does. */
+const failures = new WeakMap<Response, Denial | LoginNeed | StepUpNeed>()
+
+/**
+ * Why a response that fetch handed back was a 401 or a 403; null for every other response, and for those of requests that
+ * relatch left alone.
+ *
+ * @example
+ * const response = await api('/reports')
+ * const failure = authFailureOf(response)
+ * if (failure && 'requiredScopes' in failure) askFor(failure.requiredScopes)
+ */
+export function authFailureOf(response: Response): Denial | LoginNeed | StepUpNeed | null {
+  return failures.get(response) ?? null
+}
+
+export function remember<F extends Denial | LoginNeed | StepUpNeed>(response: Response, failure: F): F {
+  failures.set(response, failure)
+  return failure
+}
+
+/** The challenges of a response; none where the header is missing, malformed, or hidden by CORS. */
+export function challengesOf(response: Response): readonly Challenge[] {
+  return parseChallenges(response.headers.get('www-authenticate') ?? '') ?? []
+}
+
+/** The scopes that challenges name, each once. */
+export const scopesOf = (challenges: readonly Challenge[]): string[] => [
+  ...new Set(challenges.flatMap(({ params }) => params.scope?.split(' ').filter(Boolean) ?? [])),
+]
+
+/** RFC 9470: the challenge that asks for a stronger or a more recent login. */
+export const stepUpChallenge = (challenges: readonly Challenge[]): Challenge | undefined =>
+  challenges.find(({ params }) => params.error === 'insufficient_user_authentication')
+
+/** @param signal default: one that never fires, for a need that nobody waits on */
+export function loginNeed(
+  call: Call,
+  reason: LoginNeed['reason'],
+  challenges: readonly Challenge[],
+  signal: AbortSignal = new AbortController().signal,
+): LoginNeed {
+  return { reason, request: summaryOf(call), challenges, returnTo: currentPage(), signal }
+}
+
+export function stepUpNeed(
+  call: Call,
+  { params }: Challenge,
+  challenges: readonly Challenge[],
+  signal: AbortSignal = new AbortController().signal,
+): StepUpNeed {
+  const maxAge = params.max_age
+  return {
+    acrValues: params.acr_values?.split(' ').filter(Boolean) ?? [],
+    ...(maxAge !== undefined && /^\d{1,15}$/.test(maxAge) && { maxAgeSeconds: Number(maxAge) }),
+    scopes: params.scope?.split(' ').filter(Boolean) ?? [],
+    request: summaryOf(call),
+    challenges,
+    signal,
+  }
+}
+
+/** Where the user is: safe to come back to, and without what a login left in the address. */
+function currentPage(): string {
+  const { location } = globalThis as { location?: Location }
+  if (!location) return '/'
+  const url = new URL(location.href)
+  for (const name of [...url.searchParams.keys()]) {
+    if (/^(code|state|error.*|.*_token)$/.test(name)) url.searchParams.delete(name)
+  }
+  if (/(^#|&)(code|state|error\w*|\w*_token)=/.test(url.hash)) url.hash = ''
+  return safeReturnTo(url.href, { base: url.origin })
+}

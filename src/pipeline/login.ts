@@ -1,0 +1,120 @@
+/**
+ * When only a person can help: one login for everyone who needs it (L1), calls parked until tokens come from wherever (L2), and
+ * step-up for the request that asks for it (L5). The callbacks are the user's; no lock is held while they run.
+ */
+import { after } from '../clock.ts'
+import { abortable } from '../coordination/abortable.ts'
+import { AuthError } from '../errors.ts'
+import { isOtherSubject, type Live } from '../live.ts'
+import type { LoginNeed, LoginResult, StepUpNeed } from '../ports.ts'
+import { receiveTokens } from '../tokens.ts'
+import type { Call } from './call.ts'
+import type { LoginOutcome, LoginUnderWay, Pipeline } from './shared-session.ts'
+
+/**
+ * Parks a call on the login under way, or starts one.
+ *
+ * @param makeNeed called only where this call starts the login
+ * @returns the session to go on with, or null where nobody signed in
+ * @throws whatever the callback threw, unchanged; AuthError `login-timeout`
+ */
+export async function login(
+  pipeline: Pipeline,
+  call: Call,
+  used: Live | null,
+  makeNeed: (signal: AbortSignal) => LoginNeed,
+): Promise<Live | null> {
+  const { shared, settings } = pipeline
+  if (settings.onLoginRequired === undefined && shared.login === null) return null
+  shared.login ??= startLogin(pipeline, makeNeed)
+  const underWay = shared.login
+  if (underWay.parked >= settings.parkedLimit) return null
+  underWay.parked++
+  let outcome: LoginOutcome
+  try {
+    outcome = await abortable(underWay.outcome, call.signal)
+  } finally {
+    underWay.parked--
+  }
+  if (outcome.kind === 'threw') throw outcome.value
+  const current = shared.engine.current()
+  // Somebody else has signed in: their token must not carry out what the first user asked for.
+  return outcome.kind === 'declined' || isOtherSubject(used?.tokens, current?.tokens) ? null : current
+}
+
+function startLogin(
+  { shared, settings, events }: Pipeline,
+  makeNeed: (signal: AbortSignal) => LoginNeed,
+): LoginUnderWay {
+  const { engine } = shared
+  const { onLoginRequired, loginTimeoutMs } = settings
+  const unneeded = new AbortController()
+  let finish: (outcome: LoginOutcome) => void = () => {}
+  const underWay: LoginUnderWay = {
+    parked: 0,
+    decline: () => finish({ kind: 'declined' }),
+    outcome: new Promise((resolve) => {
+      finish = (outcome) => {
+        if (shared.login === underWay) shared.login = null
+        endListening()
+        cancelTimer()
+        unneeded.abort()
+        resolve(outcome)
+        engine.announce({ event: 'status' })
+      }
+    }),
+  }
+  const endListening = engine.onChange(({ event }) => {
+    if (event === 'signed-in') finish({ kind: 'resumed' })
+  })
+  const cancelTimer = after(loginTimeoutMs, () => {
+    const message = `Nobody signed in within ${loginTimeoutMs} ms`
+    finish({ kind: 'threw', value: new AuthError('login-timeout', message, { retryable: true }) })
+  })
+
+  const run = async (): Promise<void> => {
+    const need = makeNeed(unneeded.signal)
+    events.emit('login-required', { request: need.request, reason: need.reason })
+    const result = await onLoginRequired?.(need)
+    // Too late for those who waited, and still a login that somebody has just gone through.
+    if (result && !(unneeded.signal.aborted && engine.current())) await engine.signIn(receiveTokens(result))
+    underWay.decline()
+  }
+  // Only once this login is the one under way: a callback that signs in at once must find it there.
+  void Promise.resolve()
+    .then(() => engine.announce({ event: 'status' }))
+    .then(run)
+    .catch((value: unknown) => finish({ kind: 'threw', value }))
+  return underWay
+}
+
+/**
+ * Asks for a stronger login, once for the request that needs it.
+ *
+ * @returns the session to go on with, or null where there is nobody to ask or nothing came of it
+ * @throws whatever the callback threw, unchanged
+ */
+export async function stepUp(
+  { shared: { engine }, settings: { onStepUp }, events }: Pipeline,
+  call: Call,
+  used: Live | null,
+  makeNeed: (signal: AbortSignal) => StepUpNeed,
+): Promise<Live | null> {
+  if (onStepUp === undefined || call.hasSteppedUp) return null
+  call.hasSteppedUp = true
+  const unneeded = new AbortController()
+  const need = makeNeed(call.signal ?? unneeded.signal)
+  const { request, acrValues, maxAgeSeconds } = need
+  events.emit('step-up', { request, acrValues, ...(maxAgeSeconds !== undefined && { maxAgeSeconds }) })
+  const result: LoginResult = await abortable((async () => onStepUp(need))(), call.signal)
+  const before = engine.current()
+  if (result) {
+    const received = receiveTokens(result)
+    // The same person, only surer of it: other requests of this session may go on with the stronger tokens.
+    const isSame = before !== null && !isOtherSubject(before.tokens, received.tokens)
+    await engine.signIn(received, isSame ? before.sessionId : undefined)
+  }
+  const current = engine.current()
+  const isNews = current !== null && current !== used && !isOtherSubject(used?.tokens, current.tokens)
+  return isNews ? current : null
+}

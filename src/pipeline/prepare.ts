@@ -1,0 +1,46 @@
+/** Before the first send: the session as it should be sent. Reads the store once, and refreshes what is about to expire (R4). */
+import { abortable } from '../coordination/abortable.ts'
+import { AuthError } from '../errors.ts'
+import { isExpiring, type Live, remainingMs } from '../live.ts'
+import type { Call } from './call.ts'
+import { refreshFor, stillOurs } from './recover.ts'
+import type { Pipeline } from './shared-session.ts'
+
+/** Whether `live` can go out as it is: the one question on the hot path. */
+export const isReady = ({ shared: { engine }, settings }: Pipeline, live: Live | null): boolean =>
+  engine.loading() === null &&
+  (settings.refresh === undefined || (live === null ? engine.isVacant() : !isExpiring(live, settings.refreshMarginMs)))
+
+/**
+ * The session to send with; null = nobody is signed in.
+ *
+ * @throws AuthError where the tokens have expired and cannot be refreshed for now, or where the session ended meanwhile
+ */
+export async function prepare(pipeline: Pipeline, call: Call): Promise<Live | null> {
+  const { shared } = pipeline
+  await abortable(shared.engine.loading() ?? Promise.resolve(), call.signal)
+  const base = shared.engine.current()
+  if (isReady(pipeline, base)) return base
+  const outcome = await refreshFor(pipeline, call, base, 'expiring')
+  switch (outcome.kind) {
+    case 'fresh': {
+      const current = stillOurs(shared, base)
+      if (current !== null) return current
+      throw ended(shared.engine.current())
+    }
+    case 'over':
+      // Sent all the same: the server's own 401, not our opinion of the clock, is what a login is asked for with.
+      return base
+    case 'ended':
+      throw ended(shared.engine.current())
+    case 'failed':
+      call.failure = outcome.error
+      if (base !== null && remainingMs(base) <= 0) throw outcome.error
+      return base
+  }
+}
+
+const ended = (current: Live | null): AuthError =>
+  current === null
+    ? new AuthError('signed-out', 'The session was signed out while the request waited')
+    : new AuthError('session-changed', 'Another session took the place of the one that the request belongs to')

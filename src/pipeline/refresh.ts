@@ -1,0 +1,179 @@
+/**
+ * One refresh for everyone who needs it: lock, read the store again, ask the refresher, judge its answer, commit. It settles
+ * within `refreshTimeoutMs` of the refresher's start whatever the refresher does, and no caller's abort can end it (A2).
+ */
+import pRetry from 'p-retry'
+import { monotonicNow, sleep, within } from '../clock.ts'
+import { AuthError } from '../errors.ts'
+import { bareFetch } from '../http/bare-fetch.ts'
+import type { Live } from '../live.ts'
+import type { Settings } from '../options.ts'
+import type { Refresher, RefreshReason } from '../ports.ts'
+import { createId, type ReceivedTokens, receiveTokens } from '../tokens.ts'
+import { secretsOf, withoutSecrets } from './secrets.ts'
+import type { RefreshOutcome, SharedSession } from './shared-session.ts'
+import { type Failure, judgeFailure } from './verdict.ts'
+
+/** What a lock must be held for beyond the refresher: one read and one write of the store, a second each at most. */
+const STORE_ROUND_TRIP_MS = 2000
+/** Before the first retry; doubled and randomised by p-retry from there. */
+const FIRST_RETRY_MS = 300
+
+/** A failed attempt, judged. An Error because p-retry retries nothing else. */
+class Refused extends Error {
+  readonly failure: Failure
+  readonly error: AuthError
+
+  constructor(failure: Failure, error: AuthError) {
+    super()
+    this.failure = failure
+    this.error = error
+  }
+}
+
+/**
+ * Refreshes `base`, joining the refresh that is under way for it. Never rejects.
+ *
+ * @param base the current session; null = nobody is signed in
+ */
+export function refresh(
+  shared: SharedSession,
+  settings: Settings,
+  base: Live | null,
+  reason: RefreshReason,
+): Promise<RefreshOutcome> {
+  const { engine, refreshes, backoff } = shared
+  const refusal = refreshes.isFlying() ? null : backoff.refusal()
+  if (refusal !== null) return Promise.resolve({ kind: 'failed', error: refusal })
+  return refreshes.run(base, () =>
+    engine.locked(async () => {
+      // C1: whoever held the lock before us may have refreshed already.
+      await engine.reread()
+      return engine.current() === base ? attempt(shared, settings, base, reason) : whatCameOf(shared, base, true)
+    }, settings.refreshTimeoutMs + STORE_ROUND_TRIP_MS),
+  )
+}
+
+/** What the waiting calls find once the refresh of `base` has settled. */
+function whatCameOf({ engine }: SharedSession, base: Live | null, isAdopted: boolean): RefreshOutcome {
+  const current = engine.current()
+  if (current === null) return { kind: base !== null && engine.lastEnded()?.reason === 'over' ? 'over' : 'ended' }
+  return base === null || current.sessionId === base.sessionId ? { kind: 'fresh', isAdopted } : { kind: 'ended' }
+}
+
+async function attempt(
+  shared: SharedSession,
+  settings: Settings,
+  base: Live | null,
+  reason: RefreshReason,
+): Promise<RefreshOutcome> {
+  const { engine, backoff } = shared
+  const startedAt = monotonicNow()
+  const told = { refreshId: createId(), reason, attempts: 0 }
+  const report = (failure?: Failure): void => {
+    const payload = { ...told, durationMs: Math.round(monotonicNow() - startedAt) }
+    if (failure) engine.report({ event: 'refresh-failed', payload: { ...payload, ...failure } })
+    else engine.report({ event: 'refreshed', payload })
+  }
+
+  const answer = await ask(shared, settings, base, told)
+  if (!(answer instanceof Refused)) {
+    backoff.reset()
+    await engine.commit(base, answer)
+    const outcome = whatCameOf(shared, base, false)
+    if (outcome.kind === 'fresh') report()
+    return outcome
+  }
+
+  if (answer.failure.verdict === 'over') {
+    backoff.reset()
+    // Nobody was signed in, and the refresher cannot start a session from nothing: that is an answer, not a failure.
+    if (base === null) {
+      engine.setVacant()
+      return { kind: 'over' }
+    }
+    await engine.endOver(base)
+    report(answer.failure)
+    return whatCameOf(shared, base, true)
+  }
+
+  // Somebody who shares the store may have been luckier in the meantime.
+  await engine.reread()
+  if (engine.current() !== base) return whatCameOf(shared, base, true)
+  backoff.failed(answer.error)
+  report(answer.failure)
+  return { kind: 'failed', error: answer.error }
+}
+
+/** Asks until there is an answer, the retries are used up, or the time is. Never rejects. */
+async function ask(
+  shared: SharedSession,
+  settings: Settings,
+  base: Live | null,
+  told: { reason: RefreshReason; attempts: number },
+): Promise<ReceivedTokens | Refused> {
+  const { refreshTimeoutMs } = settings
+  const deadline = monotonicNow() + refreshTimeoutMs
+  const timeout = new AbortController()
+  let notBefore = 0
+
+  const attemptOnce = async (): Promise<ReceivedTokens> => {
+    await sleep(notBefore - monotonicNow())
+    told.attempts++
+    const received = await askOnce(shared, settings, base, told.reason, timeout.signal)
+    // R11: too late for those who waited, and yet the only tokens that the server still honours.
+    if (timeout.signal.aborted) await shared.engine.commit(base, received)
+    return received
+  }
+  const onLate = (): Refused => {
+    const message = `The refresh did not answer within ${refreshTimeoutMs} ms`
+    const late = new Refused({ verdict: 'transient' }, new AuthError('refresh-timeout', message, { retryable: true }))
+    timeout.abort(late.error)
+    return late
+  }
+  const retried = pRetry(attemptOnce, {
+    retries: shared.backoff.isProbing() ? 0 : settings.refreshRetries,
+    minTimeout: FIRST_RETRY_MS,
+    randomize: true,
+    signal: timeout.signal,
+    shouldRetry: ({ error }) => {
+      const { verdict, retryAfterMs = 0 } = (error as Refused).failure
+      notBefore = monotonicNow() + retryAfterMs
+      return verdict === 'transient' && notBefore < deadline
+    },
+  })
+  return within(retried, refreshTimeoutMs, onLate).catch((refused: Refused) => refused)
+}
+
+async function askOnce(
+  { reentry }: SharedSession,
+  { refresh: refresher, transport, base: baseUrl }: Settings,
+  base: Live | null,
+  reason: RefreshReason,
+  signal: AbortSignal,
+): Promise<ReceivedTokens> {
+  const tokens = base?.tokens ? { ...base.tokens } : null
+  let answer: Awaited<ReturnType<Refresher>> | undefined
+  try {
+    const context = { tokens, reason, signal, fetch: bareFetch(transport, baseUrl(), signal) }
+    answer = await reentry.enter(signal, async () => refresher?.(context))
+    if (answer !== null) return receiveTokens(answer)
+  } catch (thrown) {
+    // An answer without usable tokens is judged by what it says: many refreshers hand back the error body as it came.
+    throw refused(await judgeFailure(answer ?? thrown), withoutSecrets(thrown, secretsOf(tokens)))
+  }
+  throw refused({ verdict: 'over' }, undefined)
+}
+
+function refused(failure: Failure, cause: unknown): Refused {
+  const { verdict, oauthError, retryAfterMs } = failure
+  const named = oauthError === undefined ? '' : ` (${oauthError})`
+  const message =
+    verdict === 'misconfigured'
+      ? `The authorization server refuses this client's refreshes${named}; the session is kept`
+      : `The refresh failed for now${named}; the session is kept`
+  return new Refused(
+    failure,
+    new AuthError('refresh-unavailable', message, { retryable: verdict === 'transient', retryAfterMs, cause }),
+  )
+}

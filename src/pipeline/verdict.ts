@@ -1,0 +1,82 @@
+/**
+ * What a failed refresh means (R7): the difference between "the auth server hiccuped" and "log everybody out". Reads errors of
+ * any HTTP library by shape, never by class; when in doubt a failure is transient, because that loses nothing.
+ */
+import { wallNow } from '../clock.ts'
+import { boundedText } from '../http/body-text.ts'
+import { retryAfterMs } from '../http/retry-after.ts'
+
+export interface Failure {
+  verdict: 'over' | 'misconfigured' | 'transient'
+  /** The OAuth error code, where a known one was found (RFC 6749 §5.2). */
+  oauthError?: string
+  retryAfterMs?: number
+}
+
+/** OAuth errors that no retry and no login cures: a deployment is wrong, and its users keep their sessions. */
+const MISCONFIGURED = [
+  'invalid_client',
+  'unauthorized_client',
+  'unsupported_grant_type',
+  'invalid_request',
+  'invalid_scope',
+]
+/** OAuth errors that come with a 400 or 401 and still say nothing about the session. */
+const TRANSIENT = [
+  'server_error',
+  'temporarily_unavailable',
+  'slow_down',
+  'authorization_pending',
+  'use_dpop_nonce',
+  'invalid_dpop_proof',
+  'invalid_target',
+]
+const KNOWN = ['invalid_grant', ...MISCONFIGURED, ...TRANSIENT]
+
+const ERROR_BODY_BYTES = 65_536
+const ERROR_BODY_MS = 1000
+
+type Shape = Record<string, unknown>
+const shape = (value: unknown): Shape => (typeof value === 'object' && value !== null ? (value as Shape) : {})
+
+/** Judges what a refresher threw, or handed back without a usable token. Never rejects. */
+export async function judgeFailure(thrown: unknown): Promise<Failure> {
+  const error = shape(thrown)
+  const response = shape(error.response)
+  // Response-shaped things are thrown as they are, or ride on ky's, axios's, gaxios's and ofetch's errors as `response`.
+  const body = await parsedBody(thrown instanceof Response ? thrown : error.response)
+  const places = [error, error.data, error.body, error.cause, response, response.data, response.body, body].map(shape)
+  const codes = [...places.flatMap((place) => [place.error, place.oauthError]), error.code, leadingWord(error.message)]
+  const oauthError = codes.find((code) => KNOWN.includes(code as string)) as string | undefined
+
+  const retryAfter = typeof error.retryAfterMs === 'number' ? error.retryAfterMs : retryAfterOf(error, response)
+  const details = {
+    ...(oauthError !== undefined && { oauthError }),
+    ...(retryAfter !== null && { retryAfterMs: retryAfter }),
+  }
+  if (oauthError === 'invalid_grant') return { verdict: 'over', ...details }
+  if (oauthError !== undefined) {
+    return { verdict: MISCONFIGURED.includes(oauthError) ? 'misconfigured' : 'transient', ...details }
+  }
+  const status = error.status ?? response.status
+  return { verdict: status === 400 || status === 401 ? 'over' : 'transient', ...details }
+}
+
+/** `invalid_grant: the token has expired` is how some clients put it. */
+const leadingWord = (message: unknown): string | undefined =>
+  typeof message === 'string' ? /^\w+/.exec(message)?.[0] : undefined
+
+async function parsedBody(response: unknown): Promise<unknown> {
+  try {
+    if (!(response instanceof Response) || response.bodyUsed) return null
+    return JSON.parse((await boundedText(response.clone(), ERROR_BODY_BYTES, ERROR_BODY_MS)) ?? 'null')
+  } catch {
+    return null
+  }
+}
+
+function retryAfterOf(error: Shape, response: Shape): number | null {
+  const headers = error.headers ?? response.headers
+  const value = headers instanceof Headers ? headers.get('retry-after') : shape(headers)['retry-after']
+  return typeof value === 'string' ? retryAfterMs(value, wallNow()) : null
+}

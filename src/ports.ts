@@ -1,0 +1,137 @@
+/**
+ * The interfaces that others may implement (store, scheme, refresher) and what their callbacks are given. Types only: the
+ * leaves in schemes/, stores/ and refreshers/ know this file and never each other.
+ */
+import type { Challenge } from './http/challenge.ts'
+import type { StoredSession, TokenResponse, TokenSet } from './tokens.ts'
+
+export type { Challenge, StoredSession, TokenResponse, TokenSet }
+
+/** Where a session rests. Three things are asked of it; correctness rests on `write`, and on nothing else. */
+export interface TokenStore {
+  read(): StoredSession | null | Promise<StoredSession | null>
+  /**
+   * Compare and set: writes `next` (null = remove) only where the stored version is `expectedVersion` (null = nothing
+   * stored). Says whether it wrote.
+   */
+  write(next: StoredSession | null, expectedVersion: number | null): boolean | Promise<boolean>
+  /** Tells of changes made elsewhere (another tab, another process). Returns what ends the watch. */
+  watch?(listener: () => void): () => void
+  /**
+   * Runs `task` while no one else who shares this store runs one. May give up waiting after `waitMs` and run it all the
+   * same: it saves calls, `write` keeps sessions right.
+   */
+  lock?<T>(task: () => Promise<T>, options: LockOptions): Promise<T>
+}
+
+export interface LockOptions {
+  /** How long to wait for another holder, in milliseconds. */
+  waitMs: number
+  /** How long a task may hold the lock, in milliseconds; after that others may take it. */
+  holdMs: number
+  signal?: AbortSignal
+}
+
+/** A request as schemes see it: enough to sign it, nothing to change it with. */
+export interface SchemeRequest {
+  method: string
+  url: URL
+}
+
+/** How tokens become headers. */
+export interface AuthScheme {
+  name: string
+  /** Header names this scheme sets, lower case; whatever is not `authorization` is kept off cross-origin redirects by us. */
+  headers: readonly string[]
+  attach(headers: Headers, tokens: TokenSet, request: SchemeRequest): void | Promise<void>
+  /** Sees every answer, good ones too (DPoP nonces). */
+  observe?(response: Response, request: SchemeRequest): void
+  /** What would cure this 401. Default: 'refresh'. 'again' = the same tokens with what `observe` learned. */
+  cure?(challenges: readonly Challenge[]): Cure
+}
+
+export type Cure = 'refresh' | 'again' | 'step-up' | 'login'
+
+/** Why a refresh runs: a 401, an expiry that is near, or a call of `refresh()`. */
+export type RefreshReason = 'rejected' | 'expiring' | 'requested'
+
+export interface RefreshContext {
+  /** null when nobody is signed in: client credentials can start here. */
+  tokens: TokenSet | null
+  reason: RefreshReason
+  /** Fires when `refreshTimeoutMs` have passed or the instance is disposed. */
+  signal: AbortSignal
+  /** The bare transport: never recovers, never follows redirects, never caches. */
+  fetch: typeof fetch
+}
+
+/**
+ * Gets new tokens. null = the session is over. Throwing = it failed; the README's table of verdicts says what each
+ * failure means. true = refreshed, and there is nothing for us to hold (cookies).
+ */
+export type Refresher = (context: RefreshContext) => Promise<TokenSet | TokenResponse | true | null>
+
+/** A request as callbacks and events see it: the URL without query, fragment and userinfo. */
+export interface RequestSummary {
+  method: string
+  url: string
+}
+
+/** The body of a problem answer, RFC 9457. */
+export interface ProblemDetails {
+  type?: string
+  title?: string
+  status?: number
+  detail?: string
+  instance?: string
+  [member: string]: unknown
+}
+
+/** A 403: the server knows who asks, and says no. */
+export interface Denial {
+  reason: 'insufficient-scope' | 'csrf' | 'forbidden'
+  request: RequestSummary
+  /** A clone: reading it leaves the caller's response untouched. */
+  response: Response
+  challenges: readonly Challenge[]
+  /** RFC 6750 §3, from the challenge. */
+  requiredScopes: readonly string[]
+  /** The RFC 9457 problem, where the body is one; else null. Never rejects. */
+  problem(): Promise<ProblemDetails | null>
+}
+
+/** A 401 that no refresh can cure: somebody has to sign in. */
+export interface LoginNeed {
+  reason: 'no-session' | 'session-over' | 'refresh-refused'
+  request: RequestSummary
+  challenges: readonly Challenge[]
+  /** Where to bring the user back to: path, query and hash on the page's own origin; '/' outside a browser. */
+  returnTo: string
+  /** Fires when the login is no longer needed: somebody signed in elsewhere, it took too long, or the instance is gone. */
+  signal: AbortSignal
+}
+
+/** A 401 that asks for a stronger or a more recent login, RFC 9470. */
+export interface StepUpNeed {
+  /** In the server's order of preference. */
+  acrValues: readonly string[]
+  maxAgeSeconds?: number
+  scopes: readonly string[]
+  request: RequestSummary
+  challenges: readonly Challenge[]
+  signal: AbortSignal
+}
+
+/** What a login callback hands back; nothing means that nobody signed in. */
+export type LoginResult = TokenSet | TokenResponse | null | void
+
+/** What the status or body of an answer means for recovery. */
+export type Verdict = 'pass' | 'recover' | 'deny'
+
+export interface SessionSnapshot {
+  status: 'signed-out' | 'signed-in' | 'refreshing' | 'login-required'
+  /** Unix time, milliseconds. */
+  expiresAt?: number
+  scope?: string
+  subject?: string
+}

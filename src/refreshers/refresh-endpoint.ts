@@ -1,0 +1,110 @@
+/**
+ * The refresher for an endpoint of your own: one POST, RFC 6749 §6 or the homemade kind. It tells fatal from transient by the
+ * body, not by the status alone, and never shows what it sent.
+ */
+import { wallNow } from '../clock.ts'
+import { AuthError, misuse } from '../errors.ts'
+import { boundedText } from '../http/body-text.ts'
+import { retryAfterMs } from '../http/retry-after.ts'
+import type { Refresher } from '../ports.ts'
+import type { TokenResponse, TokenSet } from '../tokens.ts'
+
+export interface RefreshEndpointOptions {
+  /** Where to POST to. Relative URLs resolve against `baseUrl`. */
+  url: string | URL
+  /** Sent as `client_id`. Default: none. */
+  clientId?: string
+  /**
+   * How the body is written.
+   * @default 'form'
+   */
+  format?: 'form' | 'json'
+  /** Set it for an endpoint that knows the session by a cookie; then a refresh token is not needed. */
+  credentials?: RequestCredentials
+  /** More headers, a CSRF header for example. */
+  headers?: HeadersInit
+  /** Makes the members of the body in place of `grant_type`, `refresh_token` and `client_id`. */
+  body?: (tokens: TokenSet | null) => unknown
+}
+
+/** A token answer is a few kilobytes; anything beyond this is not one. */
+const ANSWER_BYTES = 262_144
+const ANSWER_MS = 30_000
+
+/**
+ * POSTs to a refresh endpoint and reads what it answers.
+ *
+ * Without a refresh token there is nothing to send: unless `credentials` or `body` is given, the session is over without a
+ * request.
+ *
+ * @throws TypeError `ERR_INVALID_OPTION` for options of the wrong kind
+ * @see RFC 6749 §6 and §5.2
+ *
+ * @example
+ * createAuthFetch({
+ *   baseUrl: 'https://api.example',
+ *   refresh: refreshEndpoint({ url: 'https://auth.example/token', clientId: 'web' }),
+ * })
+ */
+export function refreshEndpoint(options: RefreshEndpointOptions): Refresher {
+  const { url, clientId, format = 'form', credentials, headers, body } = { ...options }
+  if (typeof url !== 'string' && !(url instanceof URL)) throw expected('url', 'a string or a URL')
+  if (format !== 'form' && format !== 'json') throw expected('format', "'form' or 'json'")
+  if (body !== undefined && typeof body !== 'function') throw expected('body', 'a function')
+
+  return async ({ tokens, signal, fetch }) => {
+    if (tokens?.refreshToken === undefined && credentials === undefined && body === undefined) return null
+    const members = body
+      ? body(tokens)
+      : {
+          grant_type: 'refresh_token',
+          ...(tokens?.refreshToken !== undefined && { refresh_token: tokens.refreshToken }),
+          ...(clientId !== undefined && { client_id: clientId }),
+        }
+    const sent = new Headers(headers)
+    if (!sent.has('accept')) sent.set('accept', 'application/json')
+    if (!sent.has('content-type')) {
+      sent.set('content-type', format === 'json' ? 'application/json' : 'application/x-www-form-urlencoded')
+    }
+    const response = await fetch(url instanceof URL ? url.href : url, {
+      method: 'POST',
+      headers: sent,
+      body:
+        format === 'json' ? JSON.stringify(members) : String(new URLSearchParams(members as Record<string, string>)),
+      signal,
+      ...(credentials !== undefined && { credentials }),
+    })
+    return readAnswer(response, credentials !== undefined)
+  }
+}
+
+/** @param isCookieBased whether success may come without tokens, in a cookie that we never see */
+async function readAnswer(response: Response, isCookieBased: boolean): Promise<TokenResponse | true> {
+  const { status, ok, headers } = response
+  const answer = parsed(await boundedText(response, ANSWER_BYTES, ANSWER_MS))
+  if (ok && answer !== null && !('error' in answer)) {
+    return isCookieBased && !('access_token' in answer || 'accessToken' in answer) ? true : (answer as TokenResponse)
+  }
+  if (ok && isCookieBased && status === 204) return true
+
+  const message = `The refresh endpoint answered ${status}${ok ? ' without tokens' : ''}`
+  const retryAfter = retryAfterMs(headers.get('retry-after'), wallNow()) ?? undefined
+  const error = new AuthError('refresh-unavailable', message, { retryable: true, retryAfterMs: retryAfter })
+  // The code alone, and only if it is one: descriptions of errors have been seen to quote the token.
+  const oauthError = /^[a-z_]{1,40}$/.exec(String(answer?.error))?.[0]
+  throw Object.assign(error, { ...(!ok && { status }), ...(answer && { oauthError }) })
+}
+
+function parsed(text: string | null): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(text ?? '')
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : null
+  } catch {
+    return null
+  }
+}
+
+const expected = (option: string, what: string): TypeError =>
+  misuse('ERR_INVALID_OPTION', `Expected the option \`${option}\` of refreshEndpoint to be ${what}`)

@@ -1,0 +1,306 @@
+/**
+ * The session engine: the one place that knows which tokens are current. It changes memory and the store by compare-and-set;
+ * what memory holds and the store could not take is kept and written later (R11). It never fetches and never calls code of
+ * the user's other than the store; of changes it tells through `onChange`, and not while a lock is held.
+ */
+import { after, wallNow } from './clock.ts'
+import { type SteadyStore, steadyStore } from './coordination/steady-store.ts'
+import type { AuthEvents } from './events.ts'
+import { asStored, bringToLife, isOtherSubject, isSameCredential, type Live } from './live.ts'
+import type { TokenStore } from './ports.ts'
+import { carryOver, createId, type ReceivedTokens, type StoredSession } from './tokens.ts'
+
+type Told = 'signed-in' | 'signed-out' | 'adopted' | 'refreshed' | 'refresh-failed' | 'store-failed'
+
+/** What an engine tells: an event for everyone on it, or a change that only the snapshot shows. */
+export type Change = { [E in Told]: { event: E; payload: AuthEvents[E] } }[Told] | { event: 'status' }
+
+type End = AuthEvents['signed-out']
+
+export interface SessionEngine {
+  /** The current session; null = nobody is signed in. */
+  current(): Live | null
+  /** Pending until the store has been read for the first time; null after that. */
+  loading(): Promise<void> | null
+  /** What ended last, and how: a 401 of that session may still be on its way. */
+  lastEnded(): End | null
+  /** Whether a refresher has already declined to start a session from nothing, or the user has signed out. */
+  isVacant(): boolean
+  setVacant(): void
+  /** Starts a session, or goes on with `sessionId` where a stronger login replaces the tokens of the same one. */
+  signIn(received: ReceivedTokens, sessionId?: string): Promise<void>
+  signOut(): Promise<void>
+  /** Stores what a refresh of `base` brought; does nothing where `base` is no longer current (R12). */
+  commit(base: Live | null, received: ReceivedTokens): Promise<void>
+  /** Ends `base`, if the store does not hold something newer (R8). */
+  endOver(base: Live): Promise<void>
+  /** Takes over what the store holds, where that is newer. */
+  reread(): Promise<void>
+  /** Runs `task` under the store's lock; changes are told of after its release. */
+  locked<T>(task: () => Promise<T>, holdMs: number): Promise<T>
+  /** Tells of a change at once. */
+  announce(change: Change): void
+  /** Tells of a change once no lock is held. */
+  report(change: Change): void
+  onChange(listener: (change: Change) => void): () => void
+  /** Starts watching the store; returns what ends that and every timer. */
+  open(): () => void
+}
+
+const STATUS: Change = { event: 'status' }
+const FIRST_PROBE_MS = 1000
+const LAST_PROBE_MS = 60_000
+/** How often a sign-in or sign-out tries again when another writer comes between its read and its write. */
+const WRITE_ATTEMPTS = 5
+
+export function createEngine(tokenStore: TokenStore): SessionEngine {
+  let live: Live | null = null
+  let ended: End | null = null
+  let isVacant = false
+  /** What the store holds as far as we know; undefined = it has not been read yet. */
+  let storedVersion: number | null | undefined
+  /** Why memory is ahead of the store, or null where it is not. */
+  let ahead: 'signed-in' | 'signed-out' | 'refreshed' | null = null
+  let loading: Promise<void> | null = null
+  let writer: Promise<void> | null = null
+  let locks = 0
+  let withheld: Change[] = []
+  const listeners = new Set<(change: Change) => void>()
+
+  const announce = (change: Change): void => {
+    for (const listener of [...listeners]) listener(change)
+  }
+  /** Tells of a change, after the lock where one is held: listeners are the user's code, and that may fetch. */
+  const report = (change: Change): void => {
+    if (locks > 0) withheld.push(change)
+    else announce(change)
+  }
+
+  let probeMs = FIRST_PROBE_MS
+  let cancelProbe = (): void => {}
+  const store: SteadyStore = steadyStore(tokenStore, (failure) => {
+    report({ event: 'store-failed', payload: failure })
+    probeLater()
+  })
+  /** A failing store is asked again in the background, so that no request waits for it. */
+  const probeLater = (): void => {
+    cancelProbe()
+    cancelProbe = after(probeMs, async () => {
+      probeMs = Math.min(probeMs * 2, LAST_PROBE_MS)
+      store.retry()
+      await (ahead === null ? reread() : persist(ahead))
+      if (store.isFailing()) probeLater()
+      else probeMs = FIRST_PROBE_MS
+    })
+  }
+
+  // Our own writes ring the store's watch too; read once they are settled, or we would take them for somebody else's.
+  let writes = 0
+  let isRereadDue = false
+  const write = async (next: StoredSession | null, expectedVersion: number | null): Promise<boolean | undefined> => {
+    writes++
+    try {
+      return await store.write(next, expectedVersion)
+    } finally {
+      if (--writes === 0 && isRereadDue) after(0, onHint)
+    }
+  }
+  const onHint = async (): Promise<void> => {
+    isRereadDue = writes > 0
+    if (!isRereadDue) await reread()
+  }
+
+  const end = (base: Live, reason: End['reason']): Change => {
+    live = null
+    isVacant = true
+    ended = { sessionId: base.sessionId, reason }
+    return { event: 'signed-out', payload: ended }
+  }
+
+  const adopt = (stored: StoredSession, isFresh: boolean): void => {
+    const before = live
+    live = bringToLife(stored, isFresh)
+    ahead = null
+    isVacant = false
+    ended = null
+    const { sessionId, version } = stored
+    report(
+      before?.sessionId === sessionId
+        ? { event: 'adopted', payload: { sessionId, version } }
+        : { event: 'signed-in', payload: { sessionId, where: 'elsewhere' } },
+    )
+  }
+
+  /** Settles memory against what was just read. Memory wins where it is newer, the store where someone else moved on. */
+  const take = (stored: StoredSession | null): void => {
+    const isFirst = storedVersion === undefined
+    const isStale = !isFirst && (stored?.version ?? null) === storedVersion
+    if (ahead !== null) {
+      if (isStale) return
+      storedVersion = stored?.version ?? null
+      if (live !== null && stored !== null && isSameCredential(live, stored)) ahead = null
+      else if (ahead === 'signed-in') return
+      else if (ahead === 'signed-out') {
+        if (stored === null) ahead = null
+        else if (ended !== null && stored.sessionId !== ended.sessionId) adopt(stored, true)
+      } else if (stored === null) {
+        ahead = null
+        if (live !== null) report(end(live, 'elsewhere'))
+      } else if (stored.sessionId !== live?.sessionId || stored.version > live.version) adopt(stored, true)
+      return
+    }
+    if (stored === null) {
+      storedVersion = null
+      if (live !== null) report(end(live, 'elsewhere'))
+      return
+    }
+    // An older version of the same session is a medium that lags behind (localStorage does): never go back to it.
+    if (live?.sessionId === stored.sessionId && stored.version <= live.version) return
+    storedVersion = stored.version
+    adopt(stored, !isFirst)
+  }
+
+  const reread = async (): Promise<void> => {
+    const stored = await store.read()
+    if (stored !== undefined) take(stored)
+  }
+
+  const writeMemory = async (): Promise<void> => {
+    await loading
+    if (storedVersion === undefined) await reread()
+    for (let attempt = 0; attempt < WRITE_ATTEMPTS && ahead !== null && storedVersion !== undefined; attempt++) {
+      if (live !== null && live.version <= (storedVersion ?? 0)) live = { ...live, version: (storedVersion ?? 0) + 1 }
+      const target = live
+      const hasWritten = await write(target && asStored(target), storedVersion)
+      if (hasWritten === undefined) return
+      if (!hasWritten) await reread()
+      else {
+        storedVersion = target?.version ?? null
+        if (live === target) ahead = null
+      }
+    }
+  }
+  /** Brings memory into the store, one writer at a time; what fails is tried again by the probe. */
+  const persist = (why: NonNullable<typeof ahead>): Promise<void> => {
+    ahead = why
+    writer ??= writeMemory().finally(() => {
+      writer = null
+      if (ahead !== null) probeLater()
+    })
+    return writer
+  }
+
+  /** Starting at the wall clock keeps a new session's versions clear of every earlier session's in the same store. */
+  const nextVersion = (base: Live | null): number => Math.max(base?.version ?? wallNow(), storedVersion ?? 0) + 1
+
+  const engine: SessionEngine = {
+    current: () => live,
+    loading: () => loading,
+    lastEnded: () => ended,
+    isVacant: () => isVacant,
+    setVacant: () => {
+      isVacant = true
+    },
+
+    async signIn({ tokens, isFresh }, sessionId = createId()) {
+      const isSame = sessionId === live?.sessionId
+      const next = isSame && tokens ? carryOver(live?.tokens ?? null, tokens) : tokens
+      live = bringToLife({ sessionId, version: nextVersion(isSame ? live : null), tokens: next }, isFresh)
+      isVacant = false
+      ended = null
+      const written = persist('signed-in')
+      announce(isSame ? STATUS : { event: 'signed-in', payload: { sessionId, where: 'here' } })
+      await written
+    },
+
+    async signOut() {
+      isVacant = true
+      const change = live && end(live, 'requested')
+      const written = persist('signed-out')
+      if (change) announce(change)
+      await written
+    },
+
+    async commit(base, received) {
+      if (live !== base) return
+      const isSame = base !== null && !isOtherSubject(base.tokens, received.tokens)
+      const next: StoredSession = {
+        sessionId: isSame ? base.sessionId : createId(),
+        version: nextVersion(isSame ? base : null),
+        tokens: received.tokens && carryOver(isSame ? base.tokens : null, received.tokens),
+      }
+      const settle = (): void => {
+        live = bringToLife(next, true)
+        isVacant = false
+        ended = null
+        report(isSame ? STATUS : { event: 'signed-in', payload: { sessionId: next.sessionId, where: 'here' } })
+      }
+      if (ahead !== null || storedVersion === undefined) {
+        settle()
+        return persist('refreshed')
+      }
+      const hasWritten = await write(next, storedVersion)
+      if (hasWritten) storedVersion = next.version
+      if (live !== base) return
+      if (hasWritten === false) {
+        // Somebody was faster: theirs is the session's truth now, be it newer tokens or a sign-out.
+        const stored = await store.read()
+        if (live !== base) return
+        if (stored !== undefined) take(stored)
+        if (live !== base || stored !== undefined) return
+      }
+      // R11: the server has rotated, so these are the only tokens left; the store gets them when it can.
+      if (!hasWritten) ahead = 'refreshed'
+      settle()
+    },
+
+    async endOver(base) {
+      if (live !== base) return
+      const hasWritten = ahead === null && storedVersion !== undefined ? await write(null, storedVersion) : undefined
+      if (hasWritten) storedVersion = null
+      if (hasWritten === false) await reread()
+      if (live !== base) return
+      report(end(base, 'over'))
+      if (!hasWritten) await persist('signed-out')
+    },
+
+    reread,
+
+    async locked(task, holdMs) {
+      locks++
+      try {
+        return await store.lock(task, { waitMs: holdMs, holdMs })
+      } finally {
+        if (--locks === 0) {
+          const changes = withheld
+          withheld = []
+          changes.forEach(announce)
+        }
+      }
+    },
+
+    announce,
+    report,
+    onChange(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+
+    open() {
+      const unwatch = store.watch(onHint)
+      return () => {
+        unwatch()
+        cancelProbe()
+      }
+    },
+  }
+
+  const first = store.read()
+  if (first instanceof Promise) {
+    loading = first.then((stored) => {
+      if (stored !== undefined) take(stored)
+      loading = null
+    })
+  } else if (first !== undefined) take(first)
+  return engine
+}

@@ -1,0 +1,170 @@
+// The architecture as a test: who may import whom, who may touch time, and that importing does nothing.
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import ts from 'typescript'
+import { describe, expect, it } from 'vitest'
+import { collect, readSources } from './source.ts'
+
+interface Layer {
+  /** Files, or folders with everything in them. Those of one layer do not know each other. */
+  members: string[]
+  /** Where given, the only thing inside src that the members may import, besides their own folder. */
+  door?: string
+}
+
+/** Lowest first. A file may import whatever lies in a lower layer, and the other files of its own folder. */
+const layers: Layer[] = [
+  { members: ['errors.ts', 'clock.ts'] },
+  { members: ['http/'] },
+  { members: ['tokens.ts'] },
+  { members: ['live.ts'] },
+  { members: ['ports.ts'] },
+  { members: ['events.ts'] },
+  { members: ['schemes/', 'refreshers/', 'stores/', 'coordination/', 'login/'] },
+  { members: ['session.ts'] },
+  { members: ['options.ts'] },
+  { members: ['pipeline/'] },
+  { members: ['auth-fetch.ts'] },
+  { members: ['index.ts'] },
+  { members: ['adapters/', 'testing/'], door: 'index.ts' },
+]
+
+const clock = 'src/clock.ts'
+const time = ['Date', 'setTimeout', 'setInterval', 'setImmediate', 'performance']
+
+const sources = readSources('src/**/*.ts')
+const core = sources.filter(({ path }) => !path.startsWith('src/testing/'))
+
+interface Import {
+  from: string
+  /** A path inside src, or the name of a package. */
+  to: string
+  isInternal: boolean
+  isDynamic: boolean
+}
+
+const imports: Import[] = sources.flatMap((source) =>
+  collect(source, (node) => {
+    const specifier = specifierOf(node)
+    if (specifier === undefined) return undefined
+    const isInternal = specifier.startsWith('.')
+    const to = isInternal ? path.posix.join(path.posix.dirname(source.path), specifier) : specifier
+    return { from: source.path, to, isInternal, isDynamic: ts.isCallExpression(node) }
+  }),
+)
+
+describe('layers', () => {
+  it('every file of src has a layer', () => {
+    expect(sources.map(({ path }) => path).filter((file) => !placeOf(file))).toEqual([])
+  })
+
+  it('a file imports only what lies below it, or beside it in its own folder', () => {
+    const broken = imports.filter(({ from, to, isInternal }) => isInternal && !isAllowed(from, to))
+    expect(broken.map(({ from, to }) => `${from} -> ${to}`)).toEqual([])
+  })
+
+  it('there are no circles, type imports counted', () => {
+    expect(findCircle()).toEqual([])
+  })
+
+  it('each runtime dependency is imported by exactly one file, and nothing else is', () => {
+    const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as { dependencies: object }
+    const outside = imports.filter(({ isInternal, isDynamic }) => !isInternal && !isDynamic)
+    expect(outside.map(({ to }) => to).sort()).toEqual(Object.keys(dependencies).sort())
+  })
+
+  it('Node built-ins are loaded on demand and by testing/ only', () => {
+    const dynamic = imports.filter(({ isDynamic }) => isDynamic)
+    const broken = dynamic.filter(({ from, to }) => !(from.startsWith('src/testing/') && to.startsWith('node:')))
+    expect(broken).toEqual([])
+  })
+})
+
+describe('globals', () => {
+  it(`only ${clock} knows the time`, () => {
+    const broken = core
+      .filter(({ path }) => path !== clock)
+      .flatMap((source) =>
+        collect(source, (node) => {
+          const isTimer = ts.isPropertyAccessExpression(node) && node.getText() === 'AbortSignal.timeout'
+          const isTime = ts.isIdentifier(node) && time.includes(node.text)
+          return isTimer || isTime ? `${source.path}: ${node.getText()}` : undefined
+        }),
+      )
+    expect(broken).toEqual([])
+  })
+
+  it('nothing is written to the console', () => {
+    const broken = sources.flatMap((source) =>
+      collect(source, (node) => (ts.isIdentifier(node) && node.text === 'console' ? source.path : undefined)),
+    )
+    expect(broken).toEqual([])
+  })
+
+  it('importing the package touches no window, document, storage, network or timer', () => {
+    const watched = [
+      ...['window', 'document', 'location', 'navigator', 'localStorage', 'sessionStorage', 'indexedDB', 'caches'],
+      ...['fetch', 'BroadcastChannel', 'addEventListener', 'console', ...time],
+    ]
+    // Each of them becomes a getter that notes who asked: our files only, since Node and ky have their own reasons.
+    const script = `
+      const touched = []
+      for (const name of ${JSON.stringify(watched)}) {
+        const value = globalThis[name]
+        const get = () => {
+          if (new Error().stack.includes('/dist/')) touched.push(name)
+          return value
+        }
+        Object.defineProperty(globalThis, name, { get, configurable: true })
+      }
+      for (const entry of ['relatch', 'relatch/ky', 'relatch/testing']) await import(entry)
+      process.stdout.write(JSON.stringify(touched))
+    `
+    const child = spawnSync(process.execPath, ['--input-type=module', '--eval', script], { encoding: 'utf8' })
+    expect(child.stderr).toBe('')
+    expect(JSON.parse(child.stdout)).toEqual([])
+  })
+})
+
+/** What an import, a re-export, `import()` or `import('…').Type` names. */
+function specifierOf(node: ts.Node): string | undefined {
+  let name: ts.Node | undefined
+  if (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) name = node.moduleSpecifier
+  else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) name = node.argument.literal
+  else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) name = node.arguments[0]
+  return name && ts.isStringLiteralLike(name) ? name.text : undefined
+}
+
+function placeOf(file: string): { level: number; member: string; door: string | undefined } | undefined {
+  for (const [level, { members, door }] of layers.entries()) {
+    const member = members.find((each) =>
+      each.endsWith('/') ? file.startsWith(`src/${each}`) : file === `src/${each}`,
+    )
+    if (member) return { level, member, door }
+  }
+  return undefined
+}
+
+function isAllowed(from: string, to: string): boolean {
+  const [importer, imported] = [placeOf(from), placeOf(to)]
+  if (!importer || !imported) return false
+  if (importer.member === imported.member) return true
+  return importer.door ? imported.member === importer.door : imported.level < importer.level
+}
+
+/** The first circle found, as a path that ends where it began; empty where there is none. */
+function findCircle(): string[] {
+  const done = new Set<string>()
+  const walk = (file: string, trail: string[]): string[] => {
+    if (trail.includes(file)) return [...trail.slice(trail.indexOf(file)), file]
+    if (done.has(file)) return []
+    for (const { from, to, isInternal } of imports) {
+      const circle = isInternal && from === file ? walk(to, [...trail, file]) : []
+      if (circle.length > 0) return circle
+    }
+    done.add(file)
+    return []
+  }
+  return sources.map(({ path }) => walk(path, [])).find((circle) => circle.length > 0) ?? []
+}
