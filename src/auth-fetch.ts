@@ -58,7 +58,7 @@ async function request(
 ): Promise<Response> {
   const { shared, settings } = pipeline
   // A Request given as init has its members on a prototype, where no copy finds them.
-  if (init !== undefined && 'clone' in init) return request(pipeline, new Request(input, init), undefined, rest)
+  if (init && 'clone' in init) return request(pipeline, new Request(input, init), undefined, rest)
 
   // 1. Foreign requests, and those whose caller brings credentials, are none of our business.
   const url = locate(input, settings)
@@ -146,7 +146,7 @@ function observe({ scheme }: Settings, { method, url }: Call, response: Response
 /** The parsed URL, or null where the transport is to say what is wrong with it. */
 function locate(input: RequestInfo | URL, settings: Settings): URL | null {
   if (input instanceof URL) return input
-  const text = typeof input === 'string' ? input : 'url' in input ? input.url : String(input)
+  const text = typeof input === 'object' && 'url' in input ? input.url : String(input)
   try {
     // With its two slashes it is absolute and needs no base; `https:host` is a path to a base of that scheme.
     return ABSOLUTE.test(text) ? new URL(text) : new URL(text, settings.base())

@@ -182,7 +182,8 @@ export function createEngine(tokenStore: TokenStore): SessionEngine {
   }
   /** Brings memory into the store, one writer at a time; what fails is tried again by the probe. */
   const persist = (why: NonNullable<typeof ahead>): Promise<void> => {
-    ahead = why
+    // A sign-in that is not stored yet outranks the store even after its first refresh.
+    if (why !== 'refreshed' || ahead !== 'signed-in') ahead = why
     writer ??= writeMemory().finally(() => {
       writer = null
       if (ahead !== null) probeLater()
@@ -288,6 +289,8 @@ export function createEngine(tokenStore: TokenStore): SessionEngine {
 
     open() {
       const unwatch = store.watch(onHint)
+      // Opened again after a close: whatever happened in between went unheard.
+      if (loading === null) void reread()
       return () => {
         unwatch()
         cancelProbe()

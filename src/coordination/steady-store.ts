@@ -80,19 +80,24 @@ export function steadyStore(store: TokenStore, onFailure: (failure: StoreFailure
       return new Promise((resolve) => {
         let started: ReturnType<typeof task> | undefined
         const start = (): ReturnType<typeof task> => {
-          cancel()
-          started ??= task()
-          resolve(started)
+          cancelWait()
+          if (started === undefined) {
+            started = task()
+            // Resolved by the release, so that nothing of the user's runs under the lock; a release may hang, though.
+            const release = (): unknown => after(STORE_LIMIT_MS, () => resolve(start()), true)
+            started.then(release, release)
+          }
           return started
         }
         // A lock that neither runs the task nor gives up breaks its contract: go on without it.
         const startWithout = (reason: StoreFailure['reason']): void => {
-          if (started !== undefined) return
-          isLockBroken = true
-          onFailure({ operation: 'lock', reason })
-          start().catch(() => {})
+          if (started === undefined) {
+            isLockBroken = true
+            onFailure({ operation: 'lock', reason })
+          }
+          resolve(start())
         }
-        const cancel = after(options.waitMs + STORE_LIMIT_MS, () => startWithout('timed-out'), true)
+        const cancelWait = after(options.waitMs + STORE_LIMIT_MS, () => startWithout('timed-out'), true)
         try {
           Promise.resolve(store.lock?.(start, options)).then(
             () => startWithout('refused'),

@@ -92,9 +92,11 @@ async function attempt(
       engine.setVacant()
       return { kind: 'over' }
     }
-    await engine.endOver(base)
     report(answer.failure)
-    return whatCameOf(shared, base, true)
+    await engine.endOver(base)
+    // Whoever else cleared it, it was refused to us too; only a sign-out here is no reason to ask for a login.
+    const isGone = engine.current() === null && engine.lastEnded()?.reason !== 'requested'
+    return isGone ? { kind: 'over' } : whatCameOf(shared, base, true)
   }
 
   // Somebody who shares the store may have been luckier in the meantime.
@@ -142,7 +144,9 @@ async function ask(
       return verdict === 'transient' && notBefore < deadline
     },
   })
-  return within(retried, refreshTimeoutMs, onLate).catch((refused: Refused) => refused)
+  return within(retried, refreshTimeoutMs, onLate).catch((thrown: unknown) =>
+    thrown instanceof Refused ? thrown : refused({ verdict: 'transient' }, thrown),
+  )
 }
 
 async function askOnce(

@@ -8,11 +8,10 @@ export const watchCases: Case[] = [
     title: 'watch, where there is one, tells of a write made elsewhere',
     run: (medium) =>
       watching(medium, async (watch, other) => {
-        const told = signal()
-        watch(told.fire)
+        const arrived = signal()
+        watch(async () => (await medium.store.read())?.version === 1 && arrived.fire())
         await other.write(session(1), null)
-        await soon(told.promise, tellingOf('a write', medium))
-        expectEqual(await medium.store.read(), session(1), 'read() after watch told of a write')
+        await soon(arrived.promise, tellingOf('a write, once it can be read', medium))
       }),
   },
   {
@@ -23,7 +22,7 @@ export const watchCases: Case[] = [
         const gone = signal()
         watch(async () => (await medium.store.read()) === null && gone.fire())
         await other.write(null, 1)
-        await soon(gone.promise, tellingOf('a removal', medium))
+        await soon(gone.promise, tellingOf('a removal, once nothing can be read', medium))
       }),
   },
   {
@@ -31,10 +30,10 @@ export const watchCases: Case[] = [
     run: (medium) =>
       watching(medium, async (watch, other) => {
         let calls = 0
-        const stop = watch(() => calls++)
-        stop()
         const told = signal()
         watch(told.fire)
+        const stop = watch(() => calls++)
+        stop()
         await other.write(session(1), null)
         await soon(told.promise, tellingOf('a write, to the listener that stayed', medium))
         expectEqual(calls, 0, 'the number of calls to a listener that left')

@@ -6,10 +6,12 @@ import { describeTokenStore, type StoreUnderTest } from '../../src/testing/index
 import { brokenStores } from './broken-stores.ts'
 import { emptyShelf, shelfStore } from './shelf-store.ts'
 
-describe.concurrent('a store that', () => {
-  for (const { fault, make, failing } of brokenStores) {
+describe('a store that', () => {
+  // All at once: the faults of locks take their time to show.
+  const runs = brokenStores.map((store) => ({ ...store, failures: failuresOf(store.make) }))
+  for (const { fault, failing, failures: run } of runs) {
     it(`S1 ${fault} does not pass`, async () => {
-      const failures = await failuresOf(make)
+      const failures = await run
       const unnoticed = failing.filter((title) => !failures.some((failure) => failure.startsWith(`S1 ${title}`)))
       expect(unnoticed).toEqual([])
     })
@@ -23,10 +25,12 @@ it('S1 every test of the suite notices at least one of these faults', async () =
 })
 
 it('S1 a good store passes, as a bare store and with a sibling', async () => {
-  const shelf = emptyShelf()
+  const withSibling = (): StoreUnderTest => {
+    const shelf = emptyShelf()
+    return { store: shelfStore(shelf), sibling: async () => shelfStore(shelf) }
+  }
   expect(await failuresOf(() => shelfStore())).toEqual([])
-  expect(await failuresOf(() => Promise.resolve({ store: shelfStore(), corrupt: () => {} }))).toHaveLength(1)
-  expect(shelf).toEqual(emptyShelf())
+  expect(await failuresOf(withSibling)).toEqual([])
 })
 
 it('cleans up after each test, failed ones too', async () => {

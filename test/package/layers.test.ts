@@ -25,6 +25,7 @@ const layers: Layer[] = [
   { members: ['session.ts'] },
   { members: ['options.ts'] },
   { members: ['pipeline/'] },
+  { members: ['auth-session.ts'] },
   { members: ['auth-fetch.ts'] },
   { members: ['index.ts'] },
   { members: ['adapters/', 'testing/'], door: 'index.ts' },
