@@ -41,7 +41,7 @@ export function createAuthFetch(options: AuthFetchOptions = {}): AuthFetch {
   const settings = readOptions(options)
   const pipeline: Pipeline = { shared: sharedSession(settings.store), settings, events: createEvents() }
   const authFetch = (input: RequestInfo | URL, init?: RequestInit, ...rest: unknown[]): Promise<Response> =>
-    request(pipeline, input, init, rest)
+    request(pipeline, input, init, rest.length === 0 ? null : rest)
   const { preconnect } = globalThis.fetch as { preconnect?: unknown }
   // Bun's fetch has it, and `typeof fetch` there asks for it.
   if (preconnect !== undefined) Object.assign(authFetch, { preconnect })
@@ -54,7 +54,7 @@ async function request(
   pipeline: Pipeline,
   input: RequestInfo | URL,
   init: RequestInit | undefined,
-  rest: readonly unknown[],
+  rest: readonly unknown[] | null,
 ): Promise<Response> {
   const { shared, settings } = pipeline
   // A Request given as init has its members on a prototype, where no copy finds them.
@@ -160,9 +160,10 @@ function passOn(
   url: URL | null,
   input: RequestInfo | URL,
   init: RequestInit | undefined,
-  rest: readonly unknown[],
+  rest: readonly unknown[] | null,
 ): Promise<Response> {
   // What was relative goes where it was resolved to, not where the transport would resolve it.
   const target = url !== null && typeof input === 'string' && !URL.canParse(input) ? url.href : input
-  return settings.transport(target, init, ...(rest as []))
+  const { transport } = settings
+  return rest === null ? transport(target, init) : transport(target, init, ...(rest as []))
 }

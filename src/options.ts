@@ -109,6 +109,7 @@ export type Settings = Readonly<Record<Limits, number>> & {
   readonly callerHeaders: readonly string[]
   /** Whether the scheme sets headers that a platform forwards across origins, so that we must follow redirects (O2). */
   readonly followsRedirects: boolean
+  /** To be called detached: a native fetch called as a method throws. */
   readonly transport: typeof fetch
 }
 
@@ -154,7 +155,6 @@ export function readOptions(options: AuthFetchOptions): Settings {
   if (!Number.isInteger(limits.refreshRetries)) throw expected('refreshRetries', 'a whole number')
 
   const schemeHeaders = scheme.headers.map((name) => name.toLowerCase())
-  const ownFetch = given.fetch
   return {
     ...limits,
     refresh: given.refresh,
@@ -168,8 +168,8 @@ export function readOptions(options: AuthFetchOptions): Settings {
     scheme,
     callerHeaders: [...new Set(['authorization', ...schemeHeaders])],
     followsRedirects: schemeHeaders.some((name) => name !== 'authorization'),
-    // Read at each call, because Sentry and MSW patch the global; detached, because a native fetch called as a method throws.
-    transport: ownFetch ? (...args) => ownFetch(...args) : (...args) => globalThis.fetch(...args),
+    // Read at each call, because Sentry and MSW patch the global.
+    transport: given.fetch ?? ((...args) => globalThis.fetch(...args)),
   }
 }
 

@@ -47,7 +47,10 @@ export function originTest(
       )
     }
     if (!isAllowed(url)) {
-      throw misuse('ERR_INSECURE_ORIGIN', 'Expected https, or http on loopback; `allowInsecure: true` lets plain http through')
+      throw misuse(
+        'ERR_INSECURE_ORIGIN',
+        'Expected https, or http on loopback; `allowInsecure: true` lets plain http through',
+      )
     }
     return `${url.origin}/`
   })

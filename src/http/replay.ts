@@ -16,8 +16,6 @@ export interface Replay {
   release(): void
 }
 
-type Input = Pick<Request, 'method' | 'body' | 'clone'>
-
 /**
  * What a call has to keep so that its body can be sent again; null where its arguments can simply be used twice.
  *
@@ -25,14 +23,19 @@ type Input = Pick<Request, 'method' | 'body' | 'clone'>
  * @param body `init.body`, which wins over the Request's own
  * @throws TypeError where the body is used or locked already, as fetch does (B3)
  */
-export function replayOf(request: Input | null, body: BodyInit | null | undefined, limitBytes: number): Replay | null {
+export function replayOf(
+  request: Request | null,
+  body: BodyInit | null | undefined,
+  limitBytes: number,
+): Replay | null {
   if (body == null) {
     if (request === null || request.body === null || request.method === 'GET' || request.method === 'HEAD') return null
     // The original goes out, so that it ends up used as with a bare fetch; its clone is what we keep.
     const spare = request.clone()
-    return spare.body
-      ? keptWhileStreaming(undefined, spare.body, limitBytes)
-      : fixed(undefined, () => spare.arrayBuffer())
+    const whole = inMemory(spare)
+    if (whole === null) return keptWhileStreaming(undefined, spare.body as ReadableStream<Uint8Array>, limitBytes)
+    let bytes: Promise<Blob> | undefined
+    return fixed(undefined, () => (bytes ??= whole.blob()))
   }
   if (typeof body === 'string') return null
   if (body instanceof URLSearchParams) return fixed(new URLSearchParams(body))
@@ -47,6 +50,18 @@ export function replayOf(request: Input | null, body: BodyInit | null | undefine
 
 function fixed(body: BodyInit | undefined, again: () => Promise<BodyInit> = async () => body as BodyInit): Replay {
   return { body, isStream: false, again, release: () => {} }
+}
+
+/**
+ * The request where its body was not made from a stream, so that keeping it costs what the app holds anyway; else null. A
+ * platform tells by refusing streams under `no-cors` (Fetch standard, Request constructor: a body whose source is null).
+ */
+function inMemory(request: Request): Request | null {
+  try {
+    return new Request(request, { mode: 'no-cors', method: 'POST' })
+  } catch {
+    return null
+  }
 }
 
 /** A ReadableStream as it is, an async iterable (a Node Readable is one) as a stream; null for everything else. */

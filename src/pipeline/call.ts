@@ -12,8 +12,8 @@ export interface Call {
   readonly request: Request | null
   /** The caller's init, on no prototype. */
   readonly init: RequestInit
-  /** What a client hands its fetch beyond init (up-fetch does). */
-  readonly rest: readonly unknown[]
+  /** What a client hands its fetch beyond init (up-fetch does); null = nothing. */
+  readonly rest: readonly unknown[] | null
   /** The caller's headers; the first send adds ours to this very object, later ones take them off a copy. */
   readonly headers: Headers
   readonly signal: AbortSignal | null | undefined
@@ -45,13 +45,14 @@ export function openCall(
   url: URL,
   input: RequestInfo | URL,
   given: RequestInit | undefined,
-  rest: readonly unknown[],
+  rest: readonly unknown[] | null,
 ): Call | null {
   const init = ownInit(given)
   const request = typeof input === 'object' && 'url' in input ? input : null
   // One Headers a call: it copies what the caller may change while we wait, and it is what the first send adds to.
-  const headers = new Headers(init.headers ?? request?.headers)
-  if (callerHeaders.some((name) => headers.has(name))) return null
+  const theirs = init.headers ?? request?.headers
+  const headers = new Headers(theirs)
+  if (theirs !== undefined && callerHeaders.some((name) => headers.has(name))) return null
   const replay =
     request === null && typeof (init.body ?? '') === 'string' ? null : replayOf(request, init.body, replayLimitBytes)
   return {

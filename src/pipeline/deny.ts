@@ -45,10 +45,10 @@ function denialOf(call: Call, response: Response): Denial {
   }
 }
 
-/** RFC 9457 §3: an object, of the problem's own media type or at least of JSON's. */
+/** RFC 9457 §3: an object under the problem's own media type; any other JSON is the app's business. */
 async function readProblem(response: Response): Promise<ProblemDetails | null> {
   try {
-    if (!/^application\/(problem\+)?json\b/i.test(response.headers.get('content-type') ?? '')) return null
+    if (!/^application\/problem\+json\b/i.test(response.headers.get('content-type') ?? '')) return null
     const value: unknown = JSON.parse((await boundedText(response.clone(), PROBLEM_BYTES, PROBLEM_MS)) ?? 'null')
     return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : null
   } catch {

@@ -12,15 +12,28 @@ import { secretsOf, withoutSecrets } from './secrets.ts'
  */
 export function send(settings: Settings, call: Call, live: Live | null, body?: BodyInit): Promise<Response> {
   const headers = call.sends === 0 ? call.headers : cleanHeaders(settings, call)
-  // No promise where the scheme makes none: this is the hot path.
+  // No promise and no closure where the scheme makes no promise: this is the hot path.
   const attached = live?.tokens ? attach(settings, headers, live.tokens, call) : undefined
-  const transmit = (): Promise<Response> => {
-    const init = initOf(call, headers, body)
-    return settings.followsRedirects && (init.redirect ?? call.request?.redirect ?? 'follow') === 'follow'
-      ? sendFollowing(settings, call, live, init)
-      : settings.transport(call.target, init, ...(call.rest as []))
+  return attached
+    ? attached.then(() => transmit(settings, call, live, initOf(call, headers, body)))
+    : transmit(settings, call, live, initOf(call, headers, body))
+}
+
+function transmit(settings: Settings, call: Call, live: Live | null, init: RequestInit): Promise<Response> {
+  if (settings.followsRedirects && (init.redirect ?? call.request?.redirect ?? 'follow') === 'follow') {
+    return sendFollowing(settings, call, live, init)
   }
-  return attached ? attached.then(transmit) : transmit()
+  return hand(settings, call.target, init, call.rest)
+}
+
+/** Calls the transport detached, with whatever the client hands its fetch beyond init. */
+function hand(
+  { transport }: Settings,
+  target: RequestInfo | URL,
+  init: RequestInit,
+  rest: readonly unknown[] | null,
+): Promise<Response> {
+  return rest === null ? transport(target, init) : transport(target, init, ...(rest as []))
 }
 
 /** The caller's headers without ours: none of those was the caller's, or the call would not be here (O3). */
@@ -62,10 +75,11 @@ function attach(
 async function sendFollowing(settings: Settings, call: Call, live: Live | null, init: RequestInit): Promise<Response> {
   const { replay, request, target, rest, url } = call
   const hasBody = (init.body ?? request?.body ?? null) !== null
-  const first = await settings.transport(target, Object.assign(ownInit(init), { redirect: 'manual' }), ...(rest as []))
+  const first = await hand(settings, target, Object.assign(ownInit(init), { redirect: 'manual' }), rest)
   return followRedirects(first, { url, method: call.method.toUpperCase(), hasBody }, async (hop: Hop) => {
     const headers = cleanHeaders(settings, call)
-    for (const name of hop.isHome ? hop.droppedHeaders : [...hop.droppedHeaders, ...CREDENTIAL_HEADERS]) headers.delete(name)
+    for (const name of hop.isHome ? hop.droppedHeaders : [...hop.droppedHeaders, ...CREDENTIAL_HEADERS])
+      headers.delete(name)
     if (hop.isHome && live?.tokens) await attach(settings, headers, live.tokens, hop)
     const body = hop.hasBody ? (replay ? await replay.again() : init.body) : null
     if (hop.hasBody && body === null) throw new TypeError('fetch failed: a redirect asks for a body that is gone')
@@ -73,6 +87,6 @@ async function sendFollowing(settings: Settings, call: Call, live: Live | null, 
     const inherited = request ? { mode, credentials, cache, referrer, referrerPolicy, integrity, keepalive } : {}
     const next = Object.assign(ownInit(inherited), init, { method: hop.method, headers, body, redirect: 'manual' })
     if (call.signal !== undefined) next.signal = call.signal
-    return settings.transport(hop.url.href, next, ...(rest as []))
+    return hand(settings, hop.url.href, next, rest)
   })
 }

@@ -37,15 +37,28 @@ const ERROR_BODY_BYTES = 65_536
 const ERROR_BODY_MS = 1000
 
 type Shape = Record<string, unknown>
-const shape = (value: unknown): Shape => (typeof value === 'object' && value !== null ? (value as Shape) : {})
+
+/** Anything as an object to look into; a text that is JSON is looked into as what it says (got, axios with responseType text). */
+function shape(value: unknown): Shape {
+  if (typeof value === 'object' && value !== null) return value as Shape
+  if (typeof value !== 'string' || value[0] !== '{' || value.length > ERROR_BODY_BYTES) return {}
+  try {
+    return JSON.parse(value)
+  } catch {
+    return {}
+  }
+}
 
 /** Judges what a refresher threw, or handed back without a usable token. Never rejects. */
 export async function judgeFailure(thrown: unknown): Promise<Failure> {
   const error = shape(thrown)
+  // A Response is thrown as it is, or rides on the errors of ky, axios, got, gaxios and ofetch as `response`.
   const response = shape(error.response)
-  // Response-shaped things are thrown as they are, or ride on ky's, axios's, gaxios's and ofetch's errors as `response`.
-  const body = await parsedBody(thrown instanceof Response ? thrown : error.response)
-  const places = [error, error.data, error.body, error.cause, response, response.data, response.body, body].map(shape)
+  const body = (await unreadBody(error)) ?? (await unreadBody(response))
+  const data = shape(error.data)
+  const places = [error, data, data.payload, error.body, error.cause, response, response.data, response.body, body].map(
+    shape,
+  )
   const codes = [...places.flatMap((place) => [place.error, place.oauthError]), error.code, leadingWord(error.message)]
   const oauthError = codes.find((code) => KNOWN.includes(code as string)) as string | undefined
 
@@ -58,7 +71,7 @@ export async function judgeFailure(thrown: unknown): Promise<Failure> {
   if (oauthError !== undefined) {
     return { verdict: MISCONFIGURED.includes(oauthError) ? 'misconfigured' : 'transient', ...details }
   }
-  const status = error.status ?? response.status
+  const [status] = [error.status, error.statusCode, response.status, response.statusCode].filter(Number.isInteger)
   return { verdict: status === 400 || status === 401 ? 'over' : 'transient', ...details }
 }
 
@@ -66,17 +79,21 @@ export async function judgeFailure(thrown: unknown): Promise<Failure> {
 const leadingWord = (message: unknown): string | undefined =>
   typeof message === 'string' ? /^\w+/.exec(message)?.[0] : undefined
 
-async function parsedBody(response: unknown): Promise<unknown> {
+/** The text of something Response-shaped that nobody has read yet, known by its shape: node-fetch's is no global Response. */
+async function unreadBody(response: Shape): Promise<string | null> {
   try {
-    if (!(response instanceof Response) || response.bodyUsed) return null
-    return JSON.parse((await boundedText(response.clone(), ERROR_BODY_BYTES, ERROR_BODY_MS)) ?? 'null')
+    if (response.bodyUsed !== false || typeof response.clone !== 'function') return null
+    const copy = response.clone() as Response
+    return copy.body instanceof ReadableStream
+      ? await boundedText(copy, ERROR_BODY_BYTES, ERROR_BODY_MS)
+      : await copy.text()
   } catch {
     return null
   }
 }
 
 function retryAfterOf(error: Shape, response: Shape): number | null {
-  const headers = error.headers ?? response.headers
-  const value = headers instanceof Headers ? headers.get('retry-after') : shape(headers)['retry-after']
+  const headers = shape(error.headers ?? response.headers)
+  const value = typeof headers.get === 'function' ? headers.get('retry-after') : headers['retry-after']
   return typeof value === 'string' ? retryAfterMs(value, wallNow()) : null
 }
