@@ -9,7 +9,7 @@ import { createEvents, notify } from './events.ts'
 import { drain } from './http/body-text.ts'
 import type { Live } from './live.ts'
 import { type AuthFetchOptions, readOptions, type Settings } from './options.ts'
-import { type Call, endpointOf, openCall, summaryOf } from './pipeline/call.ts'
+import { type Call, endpointOf, isRequest, openCall, summaryOf } from './pipeline/call.ts'
 import { byStatus, classified } from './pipeline/classify.ts'
 import { deny } from './pipeline/deny.ts'
 import { isReady, prepare } from './pipeline/prepare.ts'
@@ -58,12 +58,12 @@ async function request(
 ): Promise<Response> {
   const { shared, settings } = pipeline
   // A Request given as init has its members on a prototype, where no copy finds them.
-  if (init && 'clone' in init) return request(pipeline, new Request(input, init), undefined, rest)
+  if (init && isRequest(init)) return request(pipeline, new Request(input, init), undefined, rest)
 
   // 1. Foreign requests, and those whose caller brings credentials, are none of our business.
   const url = locate(input, settings)
   if (url === null || !settings.isOurs(url)) return passOn(settings, url, input, init, rest)
-  const call = openCall(settings, url, input, init, rest)
+  const call = openCall(settings, url, input, init, rest, shared.declinedLogins)
   if (call === null) return passOn(settings, url, input, init, rest)
   call.signal?.throwIfAborted()
 
@@ -145,8 +145,9 @@ function observe({ scheme }: Settings, { method, url }: Call, response: Response
 
 /** The parsed URL, or null where the transport is to say what is wrong with it. */
 function locate(input: RequestInfo | URL, settings: Settings): URL | null {
-  if (input instanceof URL) return input
-  const text = typeof input === 'object' && 'url' in input ? input.url : String(input)
+  // A copy: what was decided on is what is sent, and sent again, whatever the caller does with the object meanwhile.
+  if (input instanceof URL) return new URL(input)
+  const text = isRequest(input) ? input.url : String(input)
   try {
     // With its two slashes it is absolute and needs no base; `https:host` is a path to a base of that scheme.
     return ABSOLUTE.test(text) ? new URL(text) : new URL(text, settings.base())

@@ -45,8 +45,8 @@ export interface Events {
 /** Calls a listener of the user's, whose failures (async ones too) are its own. */
 export function notify<T extends unknown[]>(listener: (...args: T) => unknown, ...args: T): void {
   try {
-    const result = listener(...args)
-    if (result instanceof Promise) result.catch(() => {})
+    const result = listener(...args) as PromiseLike<unknown> | undefined
+    if (typeof result?.then === 'function') result.then(undefined, () => {})
   } catch {
     // E3: no listener breaks the pipeline by throwing.
   }

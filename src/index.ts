@@ -1,11 +1,12 @@
 /** The public door: re-exports only. */
 export { type AuthFetch, createAuthFetch } from './auth-fetch.ts'
 export type { AuthSession } from './auth-session.ts'
+export { onAuthWait } from './coordination/patience.ts'
 export { AuthError, type AuthErrorCode, type AuthErrorDetails, isAuthError } from './errors.ts'
 export type { AuthEvents } from './events.ts'
 export { type Challenge, parseChallenges } from './http/challenge.ts'
 export { jwtExpiresAt } from './http/jwt.ts'
-export { safeReturnTo } from './login/return-to.ts'
+export { type ReturnToOptions, safeReturnTo } from './login/return-to.ts'
 export type { AuthFetchOptions } from './options.ts'
 export { authFailureOf } from './pipeline/failures.ts'
 export type {

@@ -5,7 +5,10 @@
 import { monotonicNow, wallNow } from './clock.ts'
 import type { StoredSession, TokenSet } from './tokens.ts'
 
-/** A stored session as it lives in memory. Requests remember the object they were sent with: another one means news. */
+/**
+ * A stored session as it lives in memory. Requests and refreshes remember the object: another one means other tokens. Its
+ * version alone may grow, when a write has to be numbered anew.
+ */
 export interface Live extends StoredSession {
   /** When the tokens expire, on both clocks; null where nobody knows. */
   readonly expiry: Expiry | null
@@ -30,10 +33,10 @@ export const isExpiring = (live: Live, marginMs: number): boolean =>
   live.expiry !== null &&
   remainingMs(live) <= Math.min(marginMs, live.expiry.largestMarginMs) + (marginMs && live.expiry.jitterMs)
 
-/** Whether two records hold the same credential: a version alone may move on while the tokens stay. */
+/** Whether two records hold the same credential: the same access token or, where nobody holds one, the same version. */
 export const isSameCredential = (a: StoredSession, b: StoredSession): boolean =>
   a.sessionId === b.sessionId &&
-  (a.version === b.version || (a.tokens !== null && a.tokens.accessToken === b.tokens?.accessToken))
+  (a.tokens === null ? b.tokens === null && a.version === b.version : a.tokens.accessToken === b.tokens?.accessToken)
 
 /** Whether two token sets are known to speak for different people. */
 export const isOtherSubject = (a: TokenSet | null | undefined, b: TokenSet | null | undefined): boolean =>

@@ -4,7 +4,7 @@
  * the user's other than the store; of changes it tells through `onChange`, and not while a lock is held.
  */
 import { after, wallNow } from './clock.ts'
-import { type SteadyStore, steadyStore } from './coordination/steady-store.ts'
+import { type Reading, type SteadyStore, steadyStore } from './coordination/steady-store.ts'
 import type { AuthEvents } from './events.ts'
 import { asStored, bringToLife, isOtherSubject, isSameCredential, type Live } from './live.ts'
 import type { TokenStore } from './ports.ts'
@@ -52,6 +52,7 @@ const FIRST_PROBE_MS = 1000
 const LAST_PROBE_MS = 60_000
 /** How often a sign-in or sign-out tries again when another writer comes between its read and its write. */
 const WRITE_ATTEMPTS = 5
+const REMEMBERED_SESSIONS = 16
 
 export function createEngine(tokenStore: TokenStore): SessionEngine {
   let live: Live | null = null
@@ -65,6 +66,8 @@ export function createEngine(tokenStore: TokenStore): SessionEngine {
   let writer: Promise<void> | null = null
   let locks = 0
   let withheld: Change[] = []
+  /** Sessions that were ended or replaced here: a medium that lags must not bring them back. */
+  const gone: string[] = []
   const listeners = new Set<(change: Change) => void>()
 
   const announce = (change: Change): void => {
@@ -79,7 +82,8 @@ export function createEngine(tokenStore: TokenStore): SessionEngine {
   let probeMs = FIRST_PROBE_MS
   let cancelProbe = (): void => {}
   const store: SteadyStore = steadyStore(tokenStore, (failure) => {
-    report({ event: 'store-failed', payload: failure })
+    // A little later: the first failure may come before anybody can listen.
+    void Promise.resolve().then(() => report({ event: 'store-failed', payload: failure }))
     probeLater()
   })
   /** A failing store is asked again in the background, so that no request waits for it. */
@@ -110,7 +114,13 @@ export function createEngine(tokenStore: TokenStore): SessionEngine {
     if (!isRereadDue) await reread()
   }
 
+  const forget = (sessionId: string | undefined): void => {
+    if (sessionId !== undefined) gone.unshift(sessionId)
+    gone.length = Math.min(gone.length, REMEMBERED_SESSIONS)
+  }
+
   const end = (base: Live, reason: End['reason']): Change => {
+    if (reason !== 'elsewhere') forget(base.sessionId)
     live = null
     isVacant = true
     ended = { sessionId: base.sessionId, reason }
@@ -134,42 +144,53 @@ export function createEngine(tokenStore: TokenStore): SessionEngine {
   /** Settles memory against what was just read. Memory wins where it is newer, the store where someone else moved on. */
   const take = (stored: StoredSession | null): void => {
     const isFirst = storedVersion === undefined
-    const isStale = !isFirst && (stored?.version ?? null) === storedVersion
-    if (ahead !== null) {
-      if (isStale) return
-      storedVersion = stored?.version ?? null
-      if (live !== null && stored !== null && isSameCredential(live, stored)) ahead = null
-      else if (ahead === 'signed-in') return
-      else if (ahead === 'signed-out') {
-        if (stored === null) ahead = null
-        else if (ended !== null && stored.sessionId !== ended.sessionId) adopt(stored, true)
-      } else if (stored === null) {
-        ahead = null
-        if (live !== null) report(end(live, 'elsewhere'))
-      } else if (stored.sessionId !== live?.sessionId || stored.version > live.version) adopt(stored, true)
-      return
-    }
-    if (stored === null) {
+    const version = stored?.version ?? null
+    if (stored !== null && gone.includes(stored.sessionId)) {
+      if (ahead !== null) storedVersion = version
+    } else if (live !== null && stored !== null && isSameCredential(live, stored)) {
+      storedVersion = version
+      live.version = Math.max(live.version, stored.version)
+      ahead = null
+    } else if (ahead !== null) {
+      if (isFirst || version !== storedVersion) settleAhead(stored, isFirst)
+    } else if (stored === null) {
       storedVersion = null
       if (live !== null) report(end(live, 'elsewhere'))
-      return
+    } else if (live?.sessionId !== stored.sessionId || stored.version > live.version) {
+      storedVersion = version
+      adopt(stored, !isFirst)
     }
-    // An older version of the same session is a medium that lags behind (localStorage does): never go back to it.
-    if (live?.sessionId === stored.sessionId && stored.version <= live.version) return
-    storedVersion = stored.version
-    adopt(stored, !isFirst)
+    // What is left is an older version of the same session, from a medium that lags (localStorage does): never go back to it.
   }
 
-  const reread = async (): Promise<void> => {
-    const stored = await store.read()
-    if (stored !== undefined) take(stored)
+  /** The same where memory holds what the store does not have yet, and somebody else has written. */
+  const settleAhead = (stored: StoredSession | null, isFirst: boolean): void => {
+    storedVersion = stored?.version ?? null
+    // A sign-in takes the place of whatever is stored; so does a sign-out that came before the store was read.
+    if (ahead === 'signed-in' || (ahead === 'signed-out' && isFirst)) return
+    if (stored === null) {
+      if (ahead === 'refreshed' && live !== null) report(end(live, 'elsewhere'))
+      ahead = null
+    } else if (ahead === 'signed-out' || stored.sessionId !== live?.sessionId || stored.version > live.version) {
+      adopt(stored, true)
+    }
   }
+
+  const receive = (reading: Reading): void => {
+    if (reading === 'garbage' && live !== null) {
+      // A sign-out leaves nothing; this is a medium that has lost what it held, and memory has it still.
+      storedVersion = null
+      void persist(ahead ?? 'refreshed')
+    } else if (reading !== undefined) take(reading === 'garbage' ? null : reading)
+  }
+  const reread = async (): Promise<void> => receive(await store.read())
 
   const writeMemory = async (): Promise<void> => {
     await loading
     if (storedVersion === undefined) await reread()
-    for (let attempt = 0; attempt < WRITE_ATTEMPTS && ahead !== null && storedVersion !== undefined; attempt++) {
-      if (live !== null && live.version <= (storedVersion ?? 0)) live = { ...live, version: (storedVersion ?? 0) + 1 }
+    for (let attempt = 0; ahead !== null && storedVersion !== undefined; attempt++) {
+      if (attempt === WRITE_ATTEMPTS) return store.refuse()
+      if (live !== null) live.version = Math.max(live.version, (storedVersion ?? 0) + 1)
       const target = live
       const hasWritten = await write(target && asStored(target), storedVersion)
       if (hasWritten === undefined) return
@@ -206,6 +227,7 @@ export function createEngine(tokenStore: TokenStore): SessionEngine {
     async signIn({ tokens, isFresh }, sessionId = createId()) {
       const isSame = sessionId === live?.sessionId
       const next = isSame && tokens ? carryOver(live?.tokens ?? null, tokens) : tokens
+      if (!isSame) forget(live?.sessionId)
       live = bringToLife({ sessionId, version: nextVersion(isSame ? live : null), tokens: next }, isFresh)
       isVacant = false
       ended = null
@@ -238,17 +260,17 @@ export function createEngine(tokenStore: TokenStore): SessionEngine {
       }
       if (ahead !== null || storedVersion === undefined) {
         settle()
-        return persist('refreshed')
+        void persist('refreshed')
+        return
       }
       const hasWritten = await write(next, storedVersion)
       if (hasWritten) storedVersion = next.version
       if (live !== base) return
       if (hasWritten === false) {
         // Somebody was faster: theirs is the session's truth now, be it newer tokens or a sign-out.
-        const stored = await store.read()
+        await reread()
         if (live !== base) return
-        if (stored !== undefined) take(stored)
-        if (live !== base || stored !== undefined) return
+        store.refuse()
       }
       // R11: the server has rotated, so these are the only tokens left; the store gets them when it can.
       if (!hasWritten) ahead = 'refreshed'
@@ -300,10 +322,10 @@ export function createEngine(tokenStore: TokenStore): SessionEngine {
 
   const first = store.read()
   if (first instanceof Promise) {
-    loading = first.then((stored) => {
-      if (stored !== undefined) take(stored)
+    loading = first.then((reading) => {
+      receive(reading)
       loading = null
     })
-  } else if (first !== undefined) take(first)
+  } else receive(first)
   return engine
 }

@@ -1,22 +1,27 @@
 /**
- * A store that cannot hurt: every call to the user's store is bounded and caught here, so that one which throws, hangs or is
- * full costs a request at most a second, once, and never its answer (S2). Decides nothing about sessions.
+ * A store that cannot hurt: every call to the user's store is bounded and caught here, so that one which throws, hangs, is full
+ * or talks nonsense costs a request at most a second, once, and never its answer (S2). Decides nothing about sessions.
  */
 import { after, within } from '../clock.ts'
-import type { AuthEvents } from '../events.ts'
+import { type AuthEvents, notify } from '../events.ts'
 import type { LockOptions, TokenStore } from '../ports.ts'
 import { readStoredSession, type StoredSession } from '../tokens.ts'
 
 type StoreFailure = AuthEvents['store-failed']
 
+/** What a read brought: a session, nothing, something unreadable, or undefined where the store failed. */
+export type Reading = StoredSession | null | 'garbage' | undefined
+
 export interface SteadyStore {
-  /** What is stored, or undefined where the store failed. Synchronous where the store is. */
-  read(): StoredSession | null | undefined | Promise<StoredSession | null | undefined>
+  /** Synchronous where the store is. */
+  read(): Reading | Promise<Reading>
   /** Whether it wrote, or undefined where the store failed. */
   write(next: StoredSession | null, expectedVersion: number | null): Promise<boolean | undefined>
-  /** Runs the task under the store's lock; without it where there is none or it fails. */
+  /** Runs the task under the store's lock; without it where there is none or it fails. Settles once the lock is released. */
   lock<T>(task: () => Promise<T>, options: LockOptions): Promise<T>
   watch(listener: () => void): () => void
+  /** Takes a refusal for a failure: the store would not write although nobody else had. */
+  refuse(): void
   isFailing(): boolean
   /** Lets calls through to a failing store again. */
   retry(): void
@@ -25,58 +30,54 @@ export interface SteadyStore {
 /** Below the promised second, so that the rest of the request fits into it. */
 const STORE_LIMIT_MS = 800
 
+const isThenable = (value: unknown): value is PromiseLike<unknown> =>
+  typeof (value as PromiseLike<unknown> | null)?.then === 'function'
+
+/** Nothing stored is null; undefined says the same in a Map, in IndexedDB and in most key-value stores. */
+const readingOf = (value: unknown): Reading => (value == null ? null : (readStoredSession(value) ?? 'garbage'))
+
 /** @param onFailure called once when the store begins to fail, and again only after it has worked in between */
 export function steadyStore(store: TokenStore, onFailure: (failure: StoreFailure) => void): SteadyStore {
-  /** Reads and writes that failed, and have not worked since. */
-  let isFailing = false
-  /** Whether a failing store may be asked again. */
-  let isTrying = true
-  let isLockBroken = false
+  // Reads and writes fail as one, the lock by itself: a store without its lock still keeps sessions.
+  const medium = createHealth(onFailure)
+  const locking = createHealth(onFailure)
 
-  const fail = (operation: 'read' | 'write', reason: StoreFailure['reason']): undefined => {
-    isTrying = false
-    if (!isFailing) {
-      isFailing = true
-      onFailure({ operation, reason })
+  /** Runs one call: undefined where it threw, rejected, took too long, or was not let through. */
+  function attempt<T>(
+    operation: 'read' | 'write',
+    call: () => unknown,
+    read: (value: unknown) => T,
+  ): T | undefined | Promise<T | undefined> {
+    if (!medium.isTrying()) return undefined
+    const settle = (value: unknown): T => {
+      const result = read(value)
+      medium.succeed()
+      return result
     }
-  }
-  const succeed = <T>(value: T): T => {
-    isFailing = false
-    isTrying = true
-    return value
-  }
-  const bounded = async <T>(operation: 'read' | 'write', answer: Promise<T>): Promise<T | undefined> => {
-    let isLate = false
+    const fail = (): undefined => medium.fail({ operation, reason: 'threw' })
     try {
-      return succeed(await within(answer, STORE_LIMIT_MS, () => (isLate = true)))
+      const answer = call()
+      if (!isThenable(answer)) return settle(answer)
+      return within(answer, STORE_LIMIT_MS, () => medium.fail({ operation, reason: 'timed-out' }))
+        .then(settle)
+        .catch(fail)
     } catch {
-      return fail(operation, isLate ? 'timed-out' : 'threw')
+      return fail()
     }
   }
 
   return {
-    read() {
-      if (!isTrying) return undefined
-      try {
-        const answer = store.read()
-        if (answer instanceof Promise) return bounded('read', answer).then((value) => value && readStoredSession(value))
-        return succeed(readStoredSession(answer))
-      } catch {
-        return fail('read', 'threw')
-      }
-    },
-    async write(next, expectedVersion) {
-      if (!isTrying) return undefined
-      try {
-        const answer = await bounded('write', Promise.resolve(store.write(next, expectedVersion)))
-        // A store that forgets to answer is asked what it holds, as one that refused.
-        return isFailing ? undefined : answer === true
-      } catch {
-        return fail('write', 'threw')
-      }
-    },
+    read: () => attempt('read', () => store.read(), readingOf),
+    // A store that forgets to say whether it wrote is asked what it holds, as one that refused.
+    write: async (next, expectedVersion) =>
+      attempt(
+        'write',
+        () => store.write(next, expectedVersion),
+        (answer) => answer === true,
+      ),
+
     lock(task, options) {
-      if (store.lock === undefined || isLockBroken || !isTrying) return task()
+      if (store.lock === undefined || !locking.isTrying() || !medium.isTrying()) return task()
       return new Promise((resolve) => {
         let started: ReturnType<typeof task> | undefined
         const start = (): ReturnType<typeof task> => {
@@ -90,34 +91,71 @@ export function steadyStore(store: TokenStore, onFailure: (failure: StoreFailure
           return started
         }
         // A lock that neither runs the task nor gives up breaks its contract: go on without it.
-        const startWithout = (reason: StoreFailure['reason']): void => {
-          if (started === undefined) {
-            isLockBroken = true
-            onFailure({ operation: 'lock', reason })
-          }
+        const finish = (reason: StoreFailure['reason']): void => {
+          if (started === undefined) locking.fail({ operation: 'lock', reason })
+          else locking.succeed()
           resolve(start())
         }
-        const cancelWait = after(options.waitMs + STORE_LIMIT_MS, () => startWithout('timed-out'), true)
+        const cancelWait = after(options.waitMs + STORE_LIMIT_MS, () => finish('timed-out'), true)
         try {
           Promise.resolve(store.lock?.(start, options)).then(
-            () => startWithout('refused'),
-            () => startWithout('threw'),
+            () => finish('refused'),
+            () => finish('threw'),
           )
         } catch {
-          startWithout('threw')
+          finish('threw')
         }
       })
     },
+
     watch(listener) {
+      const fail = (): void => onFailure({ operation: 'watch', reason: 'threw' })
       try {
-        return store.watch?.(listener) ?? (() => {})
+        const unwatch: unknown = store.watch?.(listener)
+        if (isThenable(unwatch)) unwatch.then(undefined, fail)
+        return () => notify(() => typeof unwatch === 'function' && unwatch())
       } catch {
-        onFailure({ operation: 'watch', reason: 'threw' })
+        fail()
         return () => {}
       }
     },
+
+    refuse: () => medium.fail({ operation: 'write', reason: 'refused' }),
+    isFailing: medium.isFailing,
+    retry() {
+      medium.retry()
+      locking.retry()
+    },
+  }
+}
+
+interface Health {
+  isFailing(): boolean
+  /** Whether calls are let through: not between a failure and the next retry. */
+  isTrying(): boolean
+  succeed(): void
+  fail(failure: StoreFailure): undefined
+  retry(): void
+}
+
+function createHealth(onFailure: (failure: StoreFailure) => void): Health {
+  let isFailing = false
+  let isTrying = true
+  return {
     isFailing: () => isFailing,
-    retry: () => {
+    isTrying: () => isTrying,
+    succeed() {
+      isFailing = false
+      isTrying = true
+    },
+    fail(failure) {
+      isTrying = false
+      if (!isFailing) {
+        isFailing = true
+        onFailure(failure)
+      }
+    },
+    retry() {
       isTrying = true
     },
   }

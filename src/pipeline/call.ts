@@ -19,6 +19,8 @@ export interface Call {
   readonly signal: AbortSignal | null | undefined
   /** What makes the body repeatable; null where the arguments can simply be used again. */
   readonly replay: Replay | null
+  /** How many logins had come to nothing when this call began. */
+  readonly declinedLogins: number
   sends: number
   hasRefreshed: boolean
   hasAdopted: boolean
@@ -28,6 +30,10 @@ export interface Call {
   /** Why the refresh before the first send failed. */
   failure: AuthError | null
 }
+
+/** By shape, because a Request may be another realm's or another package's. */
+export const isRequest = (value: unknown): value is Request =>
+  typeof value === 'object' && value !== null && 'clone' in value && 'headers' in value && 'url' in value
 
 /** An init that inherits nothing: a polluted `Object.prototype` must not become part of a request (O4). */
 class OwnInit {}
@@ -46,9 +52,10 @@ export function openCall(
   input: RequestInfo | URL,
   given: RequestInit | undefined,
   rest: readonly unknown[] | null,
+  declinedLogins: number,
 ): Call | null {
   const init = ownInit(given)
-  const request = typeof input === 'object' && 'url' in input ? input : null
+  const request = isRequest(input) ? input : null
   // One Headers a call: it copies what the caller may change while we wait, and it is what the first send adds to.
   const theirs = init.headers ?? request?.headers
   const headers = new Headers(theirs)
@@ -58,7 +65,7 @@ export function openCall(
   return {
     url,
     method: init.method ?? request?.method ?? 'GET',
-    target: typeof input === 'string' ? url.href : input,
+    target: request ?? (input instanceof URL ? url : url.href),
     request,
     init,
     rest,
@@ -66,6 +73,7 @@ export function openCall(
     // null takes a Request's signal away; undefined leaves it.
     signal: init.signal === undefined ? request?.signal : init.signal,
     replay,
+    declinedLogins,
     sends: 0,
     hasRefreshed: false,
     hasAdopted: false,

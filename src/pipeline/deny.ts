@@ -1,5 +1,5 @@
 /** A 403: one callback with the reason, then the response goes back as it came. Never refreshes, never sends again (D1). */
-import { abortable } from '../coordination/abortable.ts'
+import { patiently } from '../coordination/patience.ts'
 import { boundedText } from '../http/body-text.ts'
 import type { Denial, ProblemDetails } from '../ports.ts'
 import { type Call, summaryOf } from './call.ts'
@@ -10,15 +10,24 @@ const PROBLEM_BYTES = 65_536
 const PROBLEM_MS = 10_000
 
 /** Tells the app why, waits for it, and hands the response back. What the callback throws rejects the call, unchanged. */
-export async function deny({ settings, events }: Pipeline, call: Call, response: Response): Promise<Response> {
+export async function deny({ shared, settings, events }: Pipeline, call: Call, response: Response): Promise<Response> {
   const denial = remember(response, denialOf(call, response))
   const { request, reason, requiredScopes } = denial
   events.emit('denied', { request, reason, requiredScopes })
   const { onPermissionDenied } = settings
-  if (onPermissionDenied) {
+  // A callback whose own request is denied must not be called for that, and so on without end.
+  if (onPermissionDenied && !shared.callbacks.isInside(call.signal)) {
     // Cloned now: the callback may keep the denial and look into it after the caller has read the response.
     void denial.response
-    await abortable((async () => onPermissionDenied(denial))(), call.signal)
+    const left = new AbortController()
+    try {
+      await patiently(
+        shared.callbacks.enter(left.signal, async () => onPermissionDenied(denial)),
+        call.signal,
+      )
+    } finally {
+      left.abort()
+    }
   }
   return response
 }

@@ -3,7 +3,7 @@
  * step-up for the request that asks for it (L5). The callbacks are the user's; no lock is held while they run.
  */
 import { after } from '../clock.ts'
-import { abortable } from '../coordination/abortable.ts'
+import { patiently } from '../coordination/patience.ts'
 import { AuthError } from '../errors.ts'
 import { isOtherSubject, type Live } from '../live.ts'
 import type { LoginNeed, LoginResult, StepUpNeed } from '../ports.ts'
@@ -25,14 +25,20 @@ export async function login(
   makeNeed: (signal: AbortSignal) => LoginNeed,
 ): Promise<Live | null> {
   const { shared, settings } = pipeline
-  if (settings.onLoginRequired === undefined && shared.login === null) return null
+  if (shared.callbacks.isInside(call.signal)) return null
+  if (
+    shared.login === null &&
+    (settings.onLoginRequired === undefined || shared.declinedLogins !== call.declinedLogins)
+  ) {
+    return null
+  }
   shared.login ??= startLogin(pipeline, makeNeed)
   const underWay = shared.login
   if (underWay.parked >= settings.parkedLimit) return null
   underWay.parked++
   let outcome: LoginOutcome
   try {
-    outcome = await abortable(underWay.outcome, call.signal)
+    outcome = await patiently(underWay.outcome, call.signal)
   } finally {
     underWay.parked--
   }
@@ -56,6 +62,7 @@ function startLogin(
     outcome: new Promise((resolve) => {
       finish = (outcome) => {
         if (shared.login === underWay) shared.login = null
+        if (outcome.kind === 'declined') shared.declinedLogins++
         endListening()
         cancelTimer()
         unneeded.abort()
@@ -75,7 +82,7 @@ function startLogin(
   const run = async (): Promise<void> => {
     const need = makeNeed(unneeded.signal)
     events.emit('login-required', { request: need.request, reason: need.reason })
-    const result = await onLoginRequired?.(need)
+    const result = await shared.callbacks.enter(unneeded.signal, async () => onLoginRequired?.(need))
     // Too late for those who waited, and still a login that somebody has just gone through.
     if (result && !(unneeded.signal.aborted && engine.current())) await engine.signIn(receiveTokens(result))
     underWay.decline()
@@ -95,26 +102,36 @@ function startLogin(
  * @throws whatever the callback threw, unchanged
  */
 export async function stepUp(
-  { shared: { engine }, settings: { onStepUp }, events }: Pipeline,
+  { shared, settings: { onStepUp }, events }: Pipeline,
   call: Call,
   used: Live | null,
   makeNeed: (signal: AbortSignal) => StepUpNeed,
 ): Promise<Live | null> {
-  if (onStepUp === undefined || call.hasSteppedUp) return null
+  const { engine, callbacks } = shared
+  if (onStepUp === undefined || call.hasSteppedUp || callbacks.isInside(call.signal)) return null
   call.hasSteppedUp = true
-  const unneeded = new AbortController()
-  const need = makeNeed(call.signal ?? unneeded.signal)
+  const left = new AbortController()
+  const need = makeNeed(left.signal)
   const { request, acrValues, maxAgeSeconds } = need
   events.emit('step-up', { request, acrValues, ...(maxAgeSeconds !== undefined && { maxAgeSeconds }) })
-  const result: LoginResult = await abortable((async () => onStepUp(need))(), call.signal)
-  const before = engine.current()
+  const before = engine.current()?.sessionId
+  let result: LoginResult
+  try {
+    result = await patiently(
+      callbacks.enter(left.signal, async () => onStepUp(need)),
+      call.signal,
+    )
+  } finally {
+    left.abort()
+  }
+  // A sign-out, or somebody else's sign-in, came in between: what the first user proved is not the second one's (R12).
+  if (engine.current()?.sessionId !== before) return null
   if (result) {
     const received = receiveTokens(result)
     // The same person, only surer of it: other requests of this session may go on with the stronger tokens.
-    const isSame = before !== null && !isOtherSubject(before.tokens, received.tokens)
-    await engine.signIn(received, isSame ? before.sessionId : undefined)
+    const isSame = !isOtherSubject(engine.current()?.tokens, received.tokens)
+    await engine.signIn(received, isSame ? before : undefined)
   }
   const current = engine.current()
-  const isNews = current !== null && current !== used && !isOtherSubject(used?.tokens, current.tokens)
-  return isNews ? current : null
+  return current !== used && !isOtherSubject(used?.tokens, current?.tokens) ? current : null
 }

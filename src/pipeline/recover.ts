@@ -2,7 +2,7 @@
  * A 401: which session to send the request with again, if any. Compares the session a request was sent with to the current one
  * before anything else (R3), and spends each of a call's allowances at most once (R1).
  */
-import { abortable } from '../coordination/abortable.ts'
+import { patiently } from '../coordination/patience.ts'
 import { isSameCredential, type Live } from '../live.ts'
 import type { Cure, LoginNeed, RefreshReason } from '../ports.ts'
 import { type Call, endpointOf } from './call.ts'
@@ -99,7 +99,7 @@ export async function refreshFor(
   reason: RefreshReason,
 ): Promise<RefreshOutcome> {
   call.hasRefreshed = true
-  const outcome = await abortable(refresh(shared, settings, base, reason), call.signal)
+  const outcome = await patiently(refresh(shared, settings, base, reason), call.signal)
   if (outcome.kind === 'fresh' && outcome.isAdopted && !call.hasAdopted) {
     call.hasRefreshed = false
     call.hasAdopted = true

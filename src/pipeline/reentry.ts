@@ -1,9 +1,9 @@
 /**
- * Knows whether a call comes from inside a refresher (R5). Such a call must not wait for the refresh that waits for it.
+ * Knows whether a call comes from inside the user's own code that we are waiting for: a refresher (R5), a login callback. Such
+ * a call must not wait for what waits for it.
  *
  * Node, Deno and Bun say so exactly (AsyncLocalStorage, taken without an import so that bundles for browsers stay clean). A
- * browser cannot: there a call counts as inside while the refresher runs up to its first await, or when it carries the
- * refresher's signal.
+ * browser cannot: there a call counts as inside until the first await of that code, or when it carries the signal given to it.
  */
 
 interface AsyncContext {
@@ -12,7 +12,7 @@ interface AsyncContext {
 }
 
 export interface Reentry {
-  /** Runs a refresher; every call made from it, now or after its awaits, is inside. */
+  /** Runs that code; every call made from it, now or after its awaits, is inside until `signal` fires. */
   enter<T>(signal: AbortSignal, task: () => Promise<T>): Promise<T>
   isInside(signal?: AbortSignal | null): boolean
 }
@@ -28,6 +28,7 @@ export function createReentry(): Reentry {
   return {
     async enter(signal, task) {
       signals.add(signal)
+      signal.addEventListener('abort', () => signals.delete(signal), { once: true })
       depth++
       let work: ReturnType<typeof task>
       try {

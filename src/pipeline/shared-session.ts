@@ -39,8 +39,13 @@ export interface SharedSession {
   readonly refreshes: SingleFlight<Live | null, RefreshOutcome>
   readonly backoff: Backoff
   readonly breaker: Breaker
+  /** Calls that come from inside a refresher (R5). */
   readonly reentry: Reentry
+  /** Calls that come from inside a callback: they never ask for what the callback is there to bring. */
+  readonly callbacks: Reentry
   login: LoginUnderWay | null
+  /** How many logins came to nothing: a 401 that was on its way then does not ask again. */
+  declinedLogins: number
   snapshot(): SessionSnapshot
   /** Joins; the last one to leave ends the store's watch, the page's listeners and every timer. */
   attach(): () => void
@@ -74,7 +79,9 @@ function createSharedSession(store: TokenStore): SharedSession {
     backoff: createBackoff(),
     breaker: createBreaker(),
     reentry: createReentry(),
+    callbacks: createReentry(),
     login: null,
+    declinedLogins: 0,
 
     snapshot() {
       const next = describe(shared)

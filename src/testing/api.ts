@@ -11,6 +11,8 @@ export interface ApiParts {
   sessions: Sessions
   log: RequestLog
   router: Router
+  /** Paths that are served elsewhere, and only to POST. */
+  endpointPaths: readonly string[]
   /** The cookie that may hold the access token; null where none may. */
   accessCookie: string | null
   isRejectingAll: () => boolean
@@ -25,7 +27,15 @@ const DESCRIPTIONS = {
   unknown: 'The access token is unknown',
 }
 
-export function createApi({ accounts, sessions, log, router, accessCookie, isRejectingAll }: ApiParts): Handle {
+export function createApi({
+  accounts,
+  sessions,
+  log,
+  router,
+  endpointPaths,
+  accessCookie,
+  isRejectingAll,
+}: ApiParts): Handle {
   const judge = (request: Request, { cookies }: Caller): Judged => {
     const header = request.headers.get('authorization')
     const cookie = accessCookie === null ? undefined : cookies.get(accessCookie)
@@ -51,13 +61,16 @@ export function createApi({ accounts, sessions, log, router, accessCookie, isRej
       credential: judged.credential,
       session: judged.session?.id ?? null,
     })
-    const outcome = await serve(request, judged, caller)
-    return end(outcome)
+    const outcome = end(await serve(request, judged, caller))
+    return request.method === 'HEAD' && outcome !== 'dropped' ? new Response(null, outcome) : outcome
   }
 
   async function serve(request: Request, judged: Judged, caller: Caller): Promise<Outcome> {
-    const found = router.match(request.method, new URL(request.url).pathname)
-    if ('allowed' in found) return unmatched(request.method, found.allowed)
+    const { pathname } = new URL(request.url)
+    const found = router.match(request.method, pathname)
+    if ('allowed' in found) {
+      return unmatched(request.method, endpointPaths.includes(pathname) ? [...found.allowed, 'POST'] : found.allowed)
+    }
     const { route } = found
     const isIn = judged.credential === 'valid' && !isRejectingAll()
     const context = contextOf(isIn ? judged : NOBODY, found, caller)

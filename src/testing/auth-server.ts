@@ -10,7 +10,7 @@ import type { Handle } from './caller.ts'
 import { withCors } from './cors.ts'
 import { createFaults, type Outage, type RefreshFault } from './faults.ts'
 import { ACCESS_COOKIE, homemadeEndpoints } from './homemade-endpoints.ts'
-import { type CookieJar, fetchFailed, inMemoryFetch } from './in-memory.ts'
+import { type CookieJar, inMemoryFetch } from './in-memory.ts'
 import { type ListeningServer, listenOn } from './listen.ts'
 import { misuse } from './misuse.ts'
 import { readOptions } from './option-checks.ts'
@@ -45,7 +45,7 @@ export interface SignInOptions {
 }
 
 /** The server, its switches and its log. All functions are bound. */
-export interface AuthServer extends AsyncDisposable {
+export interface AuthServer {
   /** The origin of the server in memory, `https://auth.test` unless told otherwise. Over HTTP: see what `listen` resolves to. */
   readonly url: string
   /**
@@ -64,6 +64,7 @@ export interface AuthServer extends AsyncDisposable {
   listen(port?: number): Promise<ListeningServer>
   /** Ends every listener, connection and wait. From then on `fetch` rejects, as with a host that is gone. */
   close(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
 
   /**
    * Starts a session without a request: what a login would have answered.
@@ -115,7 +116,14 @@ export interface AuthServer extends AsyncDisposable {
 /**
  * Makes an authorization server with an API.
  *
+ * Tokens: `POST /token` (grants password, refresh_token and client_credentials; the first is there for tests only), `/revoke`,
+ * and as people write them by hand `/login` and `/refresh`. For whoever is signed in: `GET /me`, `/items`, `/items/:id`,
+ * `/slow?ms=`, `/status/:code`, and `POST` or `PUT /echo` (what came, as a hash; `/echo/late` reads it before it judges). With
+ * a 403 for some: `GET /admin` (a role), `/reports` (a scope), `/csrf` (everybody). `POST /payments` takes a step-up. `GET
+ * /public` is for all.
+ *
  * @throws TypeError `ERR_AUTH_SERVER_OPTION`, `ERR_UNKNOWN_OPTION`, `ERR_ROUTE`
+ * @see RFC 6749, RFC 6750, RFC 7009, RFC 9457, RFC 9470
  *
  * @example
  * const server = createAuthServer({ accessTokenTtlMs: 1_000 })
@@ -140,7 +148,7 @@ export function createAuthServer(options: AuthServerOptions = {}): AuthServer {
   const listeners = new Set<ListeningServer>()
   let isClosed = false
   const fetchWith = (jar: CookieJar | null): typeof globalThis.fetch =>
-    inMemoryFetch((...call) => (isClosed ? Promise.reject(refused()) : handle(...call)), settings.url, jar)
+    inMemoryFetch(async (...call) => (isClosed ? 'dropped' : handle(...call)), settings.url, jar)
   const close = async (): Promise<void> => {
     isClosed = true
     waiting.close()
@@ -156,6 +164,8 @@ export function createAuthServer(options: AuthServerOptions = {}): AuthServer {
       if (isClosed) throw misuse('ERR_SERVER_CLOSED', 'a server that was not closed: make a new one')
       const listener = await listenOn(handle, port)
       listeners.add(listener)
+      // Closed while it was opening: nothing may be left to keep the process alive.
+      if (isClosed) await listener.close()
       return listener
     },
     close,
@@ -215,10 +225,8 @@ export function createAuthServer(options: AuthServerOptions = {}): AuthServer {
   }
 }
 
-const refused = (): TypeError => fetchFailed('ECONNREFUSED', 'the server was closed')
-
 /** The server in one function: four endpoints for tokens, and the API for the rest. */
-function createHandle(parts: Endpoints & ApiParts, settings: Settings): Handle {
+function createHandle(parts: Endpoints & Omit<ApiParts, 'endpointPaths'>, settings: Settings): Handle {
   const { login, refresh } = homemadeEndpoints(parts, settings)
   const endpoints = new Map<string, Handle>([
     ['/token', tokenEndpoint(parts)],
@@ -226,7 +234,7 @@ function createHandle(parts: Endpoints & ApiParts, settings: Settings): Handle {
     ['/refresh', refresh],
     ['/login', login],
   ])
-  const api = createApi(parts)
+  const api = createApi({ ...parts, endpointPaths: [...endpoints.keys()] })
   return (request, caller) => {
     const endpoint = request.method === 'POST' ? endpoints.get(new URL(request.url).pathname) : undefined
     return (endpoint ?? api)(request, caller)

@@ -52,8 +52,14 @@ with \`error\`, \`slowMs\`, \`redirect\`, or \`status\` and \`retryAfter\``
 export function createFaults(waiting: Waiting): Faults {
   const queue: RefreshFault[] = []
   let standing: RefreshFault | null = null
+  let down: Outage = false
   return {
-    down: false,
+    get down() {
+      return down
+    },
+    set down(outage) {
+      down = outage
+    },
     fail(fault, times) {
       if (!isFault(fault)) throw misuse('ERR_REFRESH_FAULT', EXPECTED)
       if (times === Number.POSITIVE_INFINITY) standing = fault
@@ -63,10 +69,10 @@ export function createFaults(waiting: Waiting): Faults {
     heal() {
       queue.length = 0
       standing = null
-      this.down = false
+      down = false
     },
     take(isRefresh) {
-      if (this.down !== false) return this.down === 'refused' ? 'drop' : 503
+      if (down !== false) return down === 'refused' ? 'drop' : 503
       return isRefresh ? (queue.shift() ?? standing) : null
     },
     async play(fault, signal, process) {

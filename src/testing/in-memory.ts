@@ -2,7 +2,6 @@
  * A `fetch` that has the server at its other end: no network, but what a network does. Requests are made anew, redirects
  * followed, a dropped connection is a TypeError, an abort is heard at once.
  */
-import type { Outcome } from './answers.ts'
 import type { Caller, Handle, SetCookie } from './caller.ts'
 
 /** Cookies as a browser keeps them for one profile: HttpOnly, so nobody sees them. */
@@ -33,17 +32,16 @@ async function send(request: Request, handle: Handle, jar: CookieJar | null, sig
   const usesJar = jar !== null && request.credentials !== 'omit'
   const cookies = usesJar ? cookiesFor(new URL(request.url).pathname, jar) : new Map<string, string>()
   const caller: Caller = { signal, cookies, setCookies: [] }
-  const outcome: Outcome = await handle(request, caller)
-  if (outcome === 'dropped') throw fetchFailed('UND_ERR_SOCKET', 'other side closed')
+  const outcome = await handle(request, caller).catch((cause: unknown) => Promise.reject(fetchFailed(cause)))
+  if (outcome === 'dropped')
+    throw fetchFailed(Object.assign(new Error('other side closed'), { code: 'UND_ERR_SOCKET' }))
   if (usesJar) for (const cookie of caller.setCookies) jar.set(cookie.name, cookie)
   Object.defineProperty(outcome, 'url', { value: request.url.split('#')[0], configurable: true })
   return outcome
 }
 
 /** As Node's fetch words it. */
-export function fetchFailed(code: string, reason: string): TypeError {
-  return new TypeError('fetch failed', { cause: Object.assign(new Error(reason), { code }) })
-}
+const fetchFailed = (cause: unknown): TypeError => new TypeError('fetch failed', { cause })
 
 function cookiesFor(path: string, jar: CookieJar): Map<string, string> {
   const cookies = [...jar.values()].filter((cookie) => cookie.value !== '' && path.startsWith(cookie.path))
@@ -61,16 +59,16 @@ async function follow(first: Request, sendOne: (request: Request) => Promise<Res
       if (hops > 0) Object.defineProperty(response, 'redirected', { value: true, configurable: true })
       return response
     }
-    if (request.redirect === 'error') throw fetchFailed('ERR_REDIRECT', 'unexpected redirect')
+    if (request.redirect === 'error') throw fetchFailed(new Error('unexpected redirect'))
     request = next(request, hasBody, response.status, new URL(location, request.url))
   }
-  throw fetchFailed('ERR_REDIRECT', 'redirect count exceeded')
+  throw fetchFailed(new Error('redirect count exceeded'))
 }
 
 function next(before: Request, hasBody: boolean, status: number, to: URL): Request {
   const { method } = before
   const becomesGet = (status === 303 && method !== 'HEAD') || (status < 303 && method === 'POST')
-  if (!becomesGet && hasBody) throw fetchFailed('ERR_REDIRECT', 'a body that was sent cannot be sent again')
+  if (!becomesGet && hasBody) throw fetchFailed(new Error('a body that was sent cannot be sent again'))
   const headers = new Headers(before.headers)
   if (becomesGet) for (const name of ['content-type', 'content-length', 'content-encoding']) headers.delete(name)
   if (to.origin !== new URL(before.url).origin) for (const name of ['authorization', 'cookie']) headers.delete(name)

@@ -1,4 +1,5 @@
 /** `relatch/testing`: what tests of and with relatch stand on. Re-exports only. */
+export type { Outcome } from './answers.ts'
 export { type AuthServer, createAuthServer, type SignInOptions } from './auth-server.ts'
 export type { AuthServerOptions, ClientOptions, StepUpOptions, UserOptions } from './auth-server-options.ts'
 export type { Outage, RefreshFault } from './faults.ts'

@@ -78,7 +78,7 @@ async function serve(handle: Handle, message: IncomingMessage, response: ServerR
     const caller: Caller = { signal: leaving.signal, cookies: readCookies(message.headers.cookie), setCookies: [] }
     const outcome: Outcome = request === null ? new Response(null, { status: 400 }) : await handle(request, caller)
     if (outcome === 'dropped') message.socket.destroy()
-    else await send(outcome, caller.setCookies, response, message.method === 'HEAD')
+    else await send(outcome, caller.setCookies, response)
   } catch {
     message.socket.destroy()
   } finally {
@@ -126,17 +126,13 @@ function lazyBody(message: IncomingMessage): ReadableStream<Uint8Array> {
   )
 }
 
-async function send(answer: Response, cookies: SetCookie[], response: ServerResponse, isHead: boolean): Promise<void> {
+async function send(answer: Response, cookies: SetCookie[], response: ServerResponse): Promise<void> {
   response.statusCode = answer.status
   if (answer.statusText !== '') response.statusMessage = answer.statusText
   for (const [name, value] of answer.headers) if (name !== 'set-cookie') response.setHeader(name, value)
   const lines = [...answer.headers.getSetCookie(), ...cookies.map(cookieLine)]
   if (lines.length > 0) response.setHeader('set-cookie', lines)
-  if (isHead || answer.body === null) {
-    response.end()
-    return
-  }
-  for await (const chunk of answer.body) if (!response.write(chunk)) await drained(response)
+  for await (const chunk of answer.body ?? []) if (!response.write(chunk)) await drained(response)
   response.end()
 }
 

@@ -1,5 +1,5 @@
 /** S1, `lock`: an optional saver of calls. It may let two tasks run where a holder is lost; it must never let nobody run. */
-import type { TokenStore } from '../ports.ts'
+import type { TokenStore } from '../index.ts'
 import { expect, expectEqual, pause, type Signal, signal, soon } from './expectations.ts'
 import type { Case, Medium } from './store-case.ts'
 

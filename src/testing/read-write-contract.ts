@@ -1,5 +1,5 @@
 /** S1, what correctness rests on: what was written is read, and writing is compare-and-set. */
-import type { StoredSession, TokenStore } from '../ports.ts'
+import type { StoredSession, TokenStore } from '../index.ts'
 import { expect, expectEqual } from './expectations.ts'
 import { type Case, type Medium, session } from './store-case.ts'
 

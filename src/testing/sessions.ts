@@ -2,6 +2,7 @@
  * Sessions, and the tokens that belong to each: issue, expiry, rotation, reuse, revocation. A session is a token family
  * (RFC 9700 §4.14.2): a refresh token that comes a second time takes all of it down.
  */
+import type { TokenResponse } from '../index.ts'
 import type { Settings } from './auth-server-options.ts'
 import { mintJwt, mintToken } from './mint.ts'
 import type { Counts, CredentialState } from './request-log.ts'
@@ -19,14 +20,12 @@ export interface Session {
 }
 
 /** What a token endpoint answers, RFC 6749 §5.1. Which members there are depends on the options. */
-export interface IssuedTokens {
-  access_token: string
+export interface IssuedTokens extends TokenResponse {
   token_type: 'Bearer'
   expires_in?: number | string
   refresh_token?: string
   scope: string
   id_token?: string
-  [member: string]: unknown
 }
 
 export interface Judged {
@@ -136,12 +135,13 @@ export function createSessions(settings: Settings, counts: Counts): Sessions {
       const known = refreshTokens.get(token) as RefreshToken
       const { family } = known
       counts.refreshes++
-      const isWithinGrace = known.spentAt !== null
-      if (rotates && !isWithinGrace) {
+      const isRotating = rotates && settings.rotation
+      // Within its grace a spent token brings the current one, which stays.
+      if (isRotating && known.spentAt === null) {
         known.spentAt = Date.now()
         issueRefresh(family)
       }
-      return issue(family, scopes ?? family.scopes, rotates ? family.refreshToken : undefined)
+      return issue(family, scopes ?? family.scopes, isRotating ? family.refreshToken : undefined)
     },
     revokeToken(token) {
       const access = accessTokens.get(token)

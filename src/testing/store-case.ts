@@ -1,5 +1,5 @@
 /** One test of the store contract, what it is run on, and the sessions it plays with. */
-import type { StoredSession, TokenStore } from '../ports.ts'
+import type { StoredSession, TokenStore } from '../index.ts'
 
 export interface Medium {
   store: TokenStore

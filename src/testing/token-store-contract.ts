@@ -1,5 +1,5 @@
 /** The contract of a token store (S1), as a suite for any test runner, on Node and in browsers. */
-import type { TokenStore } from '../ports.ts'
+import type { TokenStore } from '../index.ts'
 import { lockCases } from './lock-contract.ts'
 import { readWriteCases } from './read-write-contract.ts'
 import type { Case, Medium } from './store-case.ts'

@@ -1,5 +1,5 @@
 /** S1, `watch`: an optional courtesy, but one that has to work where it is offered. */
-import type { TokenStore } from '../ports.ts'
+import type { TokenStore } from '../index.ts'
 import { expectEqual, signal, soon } from './expectations.ts'
 import { type Case, type Medium, session } from './store-case.ts'
 

@@ -1,6 +1,6 @@
 /** An API whose answers wait for the test, so that it decides in which order they arrive. */
+import { unauthorized } from './answer.ts'
 import { type Deferred, deferred } from './deferred.ts'
-import { rejection } from './rotating-world.ts'
 
 export interface HeldRequest {
   readonly path: string
@@ -34,7 +34,7 @@ export function heldApi(): HeldApi {
         path: new URL(request.url).pathname,
         token: request.headers.get('authorization')?.replace('Bearer ', '') ?? null,
         accept: () => answer.resolve(Response.json({ ok: true })),
-        reject: () => answer.resolve(rejection()),
+        reject: () => answer.resolve(unauthorized()),
       }
       requests.push(held)
       arrival(requests.length - 1).resolve(held)

@@ -3,6 +3,7 @@
  * other; the authorization server rotates, and ends the session when a spent refresh token comes again.
  */
 import type { Refresher, TokenSet } from '../../src/index.ts'
+import { unauthorized } from './answer.ts'
 
 export interface Send {
   method: string
@@ -48,7 +49,7 @@ export function rotatingWorld(): RotatingWorld {
       const request = new Request(input, init)
       const token = request.headers.get('authorization')?.replace('Bearer ', '') ?? null
       sends.push({ method: request.method, path: new URL(request.url).pathname, token })
-      return token !== null && token === good ? Response.json({ sub: 'alice' }) : rejection()
+      return token !== null && token === good ? Response.json({ sub: 'alice' }) : unauthorized()
     },
     async refresh({ tokens }) {
       refreshes.push(tokens?.refreshToken)
@@ -63,7 +64,3 @@ export function rotatingWorld(): RotatingWorld {
     },
   }
 }
-
-/** What a resource server says to a token that it does not take, RFC 6750 §3.1. */
-export const rejection = (): Response =>
-  new Response('rejected', { status: 401, headers: { 'www-authenticate': 'Bearer error="invalid_token"' } })

@@ -48,10 +48,12 @@ describe('server.fetch', () => {
   it('rejects when a body breaks off', async () => {
     const server = createAuthServer()
     const { headers } = bearing(server.signIn('viewer'))
-    const body = new ReadableStream({ pull: (controller) => controller.error(new Error('disk on fire')) })
-    const request = { method: 'POST', headers, body, duplex: 'half' } as RequestInit
-    await expect(server.fetch('/echo', request)).rejects.toThrow('fetch failed')
-    await expect(server.fetch('/token', request)).rejects.toThrow('fetch failed')
+    const breaking = (): RequestInit & { duplex: 'half' } => {
+      const body = new ReadableStream({ pull: (controller) => controller.error(new Error('disk on fire')) })
+      return { method: 'POST', headers: { ...headers, 'content-type': 'application/json' }, body, duplex: 'half' }
+    }
+    await expect(server.fetch('/echo', breaking())).rejects.toThrow('fetch failed')
+    await expect(server.fetch('/token', breaking())).rejects.toThrow('fetch failed')
   })
 
   it('follows redirects as it is told, without credentials to another origin', async () => {

@@ -1,0 +1,196 @@
+/**
+ * `relatch/ky`: a ky over an AuthFetch. Recovery is the AuthFetch's alone; this file only sees to it that ky does not get in
+ * its way (a timeout that runs while a person signs in, a retry of what no retry cures) and says on ky's error what the
+ * AuthFetch knows. It never sends, refreshes or reads a response itself.
+ */
+import ky, {
+  type BeforeErrorHook,
+  type BeforeRetryHook,
+  type HTTPError,
+  type InitHook,
+  isHTTPError,
+  type KyInstance,
+  type Options as KyOptions,
+  TimeoutError,
+} from 'ky'
+import { type AuthFetch, authFailureOf, type Denial, isAuthError, type LoginNeed, type StepUpNeed } from '../index.ts'
+
+export type { KyInstance, KyOptions }
+
+type AuthFailure = Denial | LoginNeed | StepUpNeed
+type Send = NonNullable<KyOptions['fetch']>
+
+declare module 'ky' {
+  interface HTTPError<T = unknown> {
+    /**
+     * Why the AuthFetch handed this response back, as `authFailureOf` says it; null where it has nothing to do with it, and
+     * absent from the errors of instances that `createKy` did not make. Not enumerable, so that logs stay as they are.
+     */
+    readonly auth?: Denial | LoginNeed | StepUpNeed | null
+  }
+}
+
+/** What ky's docs say; ky applies it after the hooks that we see the options in. */
+const DEFAULT_TIMEOUT_MS = 10_000
+/** No retry cures these; what does, a refresh or a login, has already been tried. */
+const FINAL_STATUSES = [401, 403]
+
+/**
+ * Makes a ky whose requests go through an AuthFetch: whatever ky can do, with the session on top.
+ *
+ * - ky's `timeout` does not count the wait for a refresh or a login; `totalTimeout` is the time for everything, and does.
+ * - ky never retries a 401, a 403 or an `AuthError`, whatever `retry` says. `ky.retry()` from a hook of yours is your own will.
+ * - ky's `HTTPError` gets `auth`: why, and what it would take.
+ *
+ * `extend()` keeps all of this. `create()` starts with new defaults over the same AuthFetch. Hooks given through
+ * `replaceOption()` replace ours as well: the session stays, the three points above go.
+ *
+ * @param options ky's own, as for `ky.create()`; `fetch` among them takes the place of the AuthFetch
+ * @throws TypeError `ERR_AUTH_FETCH` where there is no AuthFetch
+ * @see https://github.com/sindresorhus/ky#options
+ *
+ * @example
+ * import { isHTTPError } from 'ky'
+ * import { createAuthFetch, refreshEndpoint } from 'relatch'
+ * import { createKy } from 'relatch/ky'
+ *
+ * const authFetch = createAuthFetch({ baseUrl: 'https://api.example', refresh: refreshEndpoint({ url: '/token' }) })
+ * const api = createKy(authFetch, { prefix: 'https://api.example' })
+ *
+ * try {
+ *   console.log(await api.get('reports').json())
+ * } catch (error) {
+ *   if (!isHTTPError(error) || !error.auth) throw error
+ *   if ('requiredScopes' in error.auth) console.log('This takes', error.auth.requiredScopes)
+ * }
+ */
+export function createKy(authFetch: AuthFetch, options: KyOptions = {}): KyInstance {
+  if (typeof authFetch !== 'function') {
+    throw Object.assign(new TypeError('Expected an AuthFetch: createKy(createAuthFetch(…))'), {
+      code: 'ERR_AUTH_FETCH',
+    })
+  }
+  /** By the Request that ky sent: a hook of the user's may put another Response in the place of ours. */
+  const failures = new WeakMap<Request, AuthFailure>()
+
+  const authOf = ({ request, response }: HTTPError): AuthFailure | null =>
+    authFailureOf(response) ?? failures.get(request) ?? null
+  const isFinal = (error: Error): boolean =>
+    isAuthError(error) ||
+    (isHTTPError(error) && (FINAL_STATUSES.includes(error.response.status) || authOf(error) !== null))
+
+  const note = (request: Request, response: Response): Response => {
+    const failure = authFailureOf(response)
+    if (failure) failures.set(request, failure)
+    // Copied now: ky reads the body for `error.data`, and problem() would find nothing left.
+    if (failure && 'problem' in failure) void failure.response
+    return response
+  }
+  const explain: BeforeErrorHook = ({ error }) => {
+    if (isHTTPError(error) && !('auth' in error)) Reflect.defineProperty(error, 'auth', { value: authOf(error) })
+    return error
+  }
+  /** For retry options that come from a hook after ours; thrown as it came, the error goes on to the error hooks. */
+  const refuse: BeforeRetryHook = ({ error }) => {
+    if (isFinal(error)) throw error
+  }
+
+  /** Before each call: the only place where ky shows the options as they are after all merging. */
+  const attend: InitHook = (call) => {
+    const { fetch = authFetch, hooks, retry = {} } = call
+    // An instance extended with its own options has us twice.
+    if (hooks?.beforeError?.[0] === explain) return
+    call.hooks = {
+      ...hooks,
+      beforeRetry: [refuse, ...(hooks?.beforeRetry ?? [])],
+      beforeError: [explain, ...(hooks?.beforeError ?? [])],
+    }
+    const rules = typeof retry === 'number' ? { limit: retry } : retry
+    // A null stays: it is for ky to refuse.
+    call.retry = rules && {
+      ...rules,
+      shouldRetry: (state) => (isFinal(state.error) ? false : rules.shouldRetry?.(state)),
+    }
+    const startedAt = performance.now()
+    call.fetch = (input, init) => {
+      // ky hands over a Request, always.
+      const request = input as Request
+      const send = async (signal: AbortSignal): Promise<Response> =>
+        note(request, await fetch(request, { ...init, signal }))
+      // Read now: hooks after ours may have changed them.
+      const { timeout = DEFAULT_TIMEOUT_MS, totalTimeout = false } = call
+      if (timeout === false) return send(request.signal)
+      const totalMs = totalTimeout === false ? undefined : startedAt + totalTimeout - performance.now()
+      return withoutTimer(inTime(authFetch, request, timeout, totalMs, send))
+    }
+  }
+
+  const over = (instance: KyInstance): KyInstance => {
+    const { extend } = instance
+    return Object.assign(instance, {
+      create: (defaults?: KyOptions) => createKy(authFetch, defaults),
+      extend: (defaults: Parameters<typeof extend>[0]) => over(extend(defaults)),
+    })
+  }
+  return over(ky.create({ fetch: authFetch, hooks: { init: [attend] } }).extend(options))
+}
+
+/**
+ * Sends within ky's limits, on a clock that stands still while the session is being refreshed or somebody logs in.
+ *
+ * @param totalMs what is left of `totalTimeout`, which counts everything
+ */
+function inTime(
+  authFetch: AuthFetch,
+  request: Request,
+  limitMs: number,
+  totalMs: number | undefined,
+  send: (signal: AbortSignal) => Promise<Response>,
+): Promise<Response> {
+  const late = new AbortController()
+  return new Promise((resolve, reject) => {
+    const expire = (): void => {
+      const error = new TimeoutError(request)
+      late.abort(error)
+      // A transport that knows no signals must not keep the caller waiting.
+      reject(error)
+    }
+    const stopClock = runClock(authFetch, limitMs, expire)
+    const total = totalMs === undefined ? undefined : setTimeout(expire, totalMs)
+    send(AbortSignal.any([request.signal, late.signal]))
+      .then(resolve, reject)
+      .finally(() => {
+        stopClock()
+        clearTimeout(total)
+      })
+  })
+}
+
+/** Calls `expire` after `limitMs` in which the session was not being mended; returns what stops the clock. */
+function runClock(authFetch: AuthFetch, limitMs: number, expire: () => void): () => void {
+  let leftMs = limitMs
+  let runningSince: number | null = null
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const turn = (): void => {
+    clearTimeout(timer)
+    const now = performance.now()
+    if (runningSince !== null) leftMs -= now - runningSince
+    const { status } = authFetch.snapshot()
+    runningSince = status === 'refreshing' || status === 'login-required' ? null : now
+    if (runningSince !== null) timer = setTimeout(expire, leftMs)
+  }
+  const stopListening = authFetch.subscribe(turn)
+  turn()
+  return () => {
+    stopListening()
+    clearTimeout(timer)
+  }
+}
+
+/**
+ * The same outcome, at which ky's own timer has nothing to do: it is cleared as soon as the attempt hands something over, and
+ * this hands over the pending work itself. Switched off with `timeout: false`, ky would also let a body stall for ever.
+ */
+const withoutTimer = (work: Promise<Response>): Promise<Response> =>
+  // biome-ignore lint/suspicious/noThenProperty: a promise could only hand over what it has been settled with
+  ({ then: (take: (value: Promise<Response>) => unknown) => Promise.resolve(take(work)) }) as never
