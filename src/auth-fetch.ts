@@ -57,12 +57,11 @@ async function request(
   rest: readonly unknown[] | null,
 ): Promise<Response> {
   const { shared, settings } = pipeline
-  // A Request given as init has its members on a prototype, where no copy finds them.
-  if (init && isRequest(init)) return request(pipeline, new Request(input, init), undefined, rest)
-
   // 1. Foreign requests, and those whose caller brings credentials, are none of our business.
   const url = locate(input, settings)
   if (url === null || !settings.isOurs(url)) return passOn(settings, url, input, init, rest)
+  // A Request given as init has its members on a prototype, where no copy finds them.
+  if (init && isRequest(init)) return request(pipeline, new Request(url, init), undefined, rest)
   const call = openCall(settings, url, input, init, rest, shared.declinedLogins)
   if (call === null) return passOn(settings, url, input, init, rest)
   call.signal?.throwIfAborted()
@@ -135,12 +134,18 @@ async function act(
 /** What an answer means; that of another origin, to which a redirect has led, means nothing to us (O1). */
 async function judge(settings: Settings, call: Call, response: Response): Promise<Verdict> {
   if (response.redirected && response.url !== '' && !settings.isOurs(new URL(response.url))) return 'pass'
-  return settings.classify ? classified(settings.classify, call, response) : byStatus(response.status)
+  if (settings.classify === undefined) return byStatus(response.status)
+  try {
+    return await classified(settings.classify, call, response)
+  } catch (error) {
+    void drain(response)
+    throw error
+  }
 }
 
 /** Shows an answer to the scheme, whose mistakes must not cost the caller a response. */
 function observe({ scheme }: Settings, { method, url }: Call, response: Response): void {
-  if (scheme.observe) notify(() => scheme.observe?.(response, { method, url }))
+  if (typeof scheme.observe === 'function') notify(() => scheme.observe?.(response, { method, url }))
 }
 
 /** The parsed URL, or null where the transport is to say what is wrong with it. */

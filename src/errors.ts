@@ -19,11 +19,11 @@ export type AuthErrorCode =
   | 'session-changed'
   /** Nobody signed in within `loginTimeoutMs`. */
   | 'login-timeout'
-  /** The login sent the user back without a session too many times in a row. */
+  /** A login redirect came back without a session too many times in a row. */
   | 'login-loop'
   /** The refresher asked for a refresh, which would wait for itself. */
   | 'reentrant-refresh'
-  /** The store failed, and there was no way to go on from memory. */
+  /** The store failed, and memory could not stand in for it. No store in this version does so: they degrade to memory. */
   | 'store-failed'
 
 /** What an `AuthError` carries beyond its code and message. */
@@ -45,10 +45,11 @@ export class AuthError extends Error {
   declare readonly retryAfterMs?: number
 
   constructor(code: AuthErrorCode, message: string, details: AuthErrorDetails = {}) {
-    super(message, details.cause === undefined ? undefined : { cause: details.cause })
+    const { cause, retryable = false, retryAfterMs } = { __proto__: null, ...details } as AuthErrorDetails
+    super(message, cause === undefined ? undefined : { cause })
     this.code = code
-    this.retryable = details.retryable ?? false
-    if (details.retryAfterMs !== undefined) this.retryAfterMs = details.retryAfterMs
+    this.retryable = retryable
+    if (retryAfterMs !== undefined) this.retryAfterMs = retryAfterMs
     Object.defineProperty(this, BRAND, { value: true })
   }
 

@@ -3,7 +3,7 @@
  * measured from receipt, on a clock that nobody can set (T1).
  */
 import { monotonicNow, wallNow } from './clock.ts'
-import type { StoredSession, TokenSet } from './tokens.ts'
+import { own, type StoredSession, type TokenSet } from './tokens.ts'
 
 /**
  * A stored session as it lives in memory. Requests and refreshes remember the object: another one means other tokens. Its
@@ -40,11 +40,11 @@ export const isSameCredential = (a: StoredSession, b: StoredSession): boolean =>
 
 /** Whether two token sets are known to speak for different people. */
 export const isOtherSubject = (a: TokenSet | null | undefined, b: TokenSet | null | undefined): boolean =>
-  a?.subject !== undefined && b?.subject !== undefined && a.subject !== b.subject
+  [a, b].every((tokens) => tokens && Object.hasOwn(tokens, 'subject')) && a?.subject !== b?.subject
 
 /** @param isFresh whether the tokens were issued just now, so that what is left is their whole lifetime */
 export function bringToLife({ sessionId, version, tokens }: StoredSession, isFresh: boolean): Live {
-  const wallAt = tokens?.expiresAt
+  const wallAt = tokens === null ? undefined : (own(tokens, 'expiresAt') as number | undefined)
   const leftMs = wallAt === undefined ? 0 : wallAt - wallNow()
   // Issued just now and expired already: a clock is wrong, or the lifetime is nonsense. Believing it would refresh before
   // every request (T1, T2); so only a 401 can tell.
@@ -63,4 +63,9 @@ export function bringToLife({ sessionId, version, tokens }: StoredSession, isFre
   }
 }
 
-export const asStored = ({ sessionId, version, tokens }: Live): StoredSession => ({ sessionId, version, tokens })
+/** A copy that a store may keep or change. */
+export const asStored = ({ sessionId, version, tokens }: Live): StoredSession => ({
+  sessionId,
+  version,
+  tokens: tokens && { ...tokens },
+})

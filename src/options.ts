@@ -43,7 +43,7 @@ export interface AuthFetchOptions {
   onStepUp?: ((need: StepUpNeed) => LoginResult | Promise<LoginResult>) | undefined
   /**
    * For servers that say it otherwise (419, 440, 403 for expiry, GraphQL errors under 200). `undefined` leaves the default:
-   * 401 recover, 403 deny, else pass. Clone the response before reading its body.
+   * 401 recover, 403 deny, else pass. Clone the response before reading its body; `request.url` is the whole URL.
    */
   classify?:
     | ((response: Response, request: RequestSummary) => Verdict | undefined | Promise<Verdict | undefined>)

@@ -59,7 +59,7 @@ export interface RefreshContext {
   /** null when nobody is signed in: client credentials can start here. */
   tokens: TokenSet | null
   reason: RefreshReason
-  /** Fires when `refreshTimeoutMs` have passed or the instance is disposed. */
+  /** Fires when `refreshTimeoutMs` have passed. */
   signal: AbortSignal
   /** The bare transport: never recovers, never follows redirects, never caches. */
   fetch: typeof fetch
@@ -89,6 +89,7 @@ export interface ProblemDetails {
 
 /** A 403: the server knows who asks, and says no. */
 export interface Denial {
+  /** `csrf` is for schemes that know such a refusal; with `bearer()` it does not occur. */
   reason: 'insufficient-scope' | 'csrf' | 'forbidden'
   request: RequestSummary
   /** A clone: reading it leaves the caller's response untouched. */

@@ -53,6 +53,7 @@ const LAST_PROBE_MS = 60_000
 /** How often a sign-in or sign-out tries again when another writer comes between its read and its write. */
 const WRITE_ATTEMPTS = 5
 const REMEMBERED_SESSIONS = 16
+const HINT_PAUSE_MS = 1000
 
 export function createEngine(tokenStore: TokenStore): SessionEngine {
   let live: Live | null = null
@@ -92,26 +93,38 @@ export function createEngine(tokenStore: TokenStore): SessionEngine {
     cancelProbe = after(probeMs, async () => {
       probeMs = Math.min(probeMs * 2, LAST_PROBE_MS)
       store.retry()
-      await (ahead === null ? reread() : persist(ahead))
+      if (ahead !== null) await persist(ahead)
+      if (store.isFailing()) await reread()
       if (store.isFailing()) probeLater()
       else probeMs = FIRST_PROBE_MS
     })
   }
 
-  // Our own writes ring the store's watch too; read once they are settled, or we would take them for somebody else's.
   let writes = 0
-  let isRereadDue = false
   const write = async (next: StoredSession | null, expectedVersion: number | null): Promise<boolean | undefined> => {
     writes++
     try {
       return await store.write(next, expectedVersion)
     } finally {
-      if (--writes === 0 && isRereadDue) after(0, onHint)
+      // Later, when whoever wrote has taken note of it: our own writes ring the store's watch too.
+      if (--writes === 0 && isHintLate) after(0, () => onHint(true))
     }
   }
-  const onHint = async (): Promise<void> => {
-    isRereadDue = writes > 0
-    if (!isRereadDue) await reread()
+  let isHinting = false
+  let isHintLate = false
+  /** A hint costs one read, and one that brought nothing lets no other through for a second: it may be forged (C4). */
+  const onHint = async (isOurs = false): Promise<void> => {
+    isHintLate = writes > 0 || isHinting
+    if (isHintLate) return
+    isHinting = true
+    const before = live
+    await reread()
+    const resume = (): void => {
+      isHinting = false
+      if (isHintLate) void onHint()
+    }
+    if (isOurs || live !== before) resume()
+    else after(HINT_PAUSE_MS, resume)
   }
 
   const forget = (sessionId: string | undefined): void => {
@@ -263,7 +276,7 @@ export function createEngine(tokenStore: TokenStore): SessionEngine {
         void persist('refreshed')
         return
       }
-      const hasWritten = await write(next, storedVersion)
+      const hasWritten = await write({ ...next, tokens: next.tokens && { ...next.tokens } }, storedVersion)
       if (hasWritten) storedVersion = next.version
       if (live !== base) return
       if (hasWritten === false) {
@@ -310,7 +323,7 @@ export function createEngine(tokenStore: TokenStore): SessionEngine {
     },
 
     open() {
-      const unwatch = store.watch(onHint)
+      const unwatch = store.watch(() => void onHint())
       // Opened again after a close: whatever happened in between went unheard.
       if (loading === null) void reread()
       return () => {

@@ -13,12 +13,19 @@ import ky, {
   type Options as KyOptions,
   TimeoutError,
 } from 'ky'
-import { type AuthFetch, authFailureOf, type Denial, isAuthError, type LoginNeed, type StepUpNeed } from '../index.ts'
+import {
+  type AuthFetch,
+  authFailureOf,
+  type Denial,
+  isAuthError,
+  type LoginNeed,
+  onAuthWait,
+  type StepUpNeed,
+} from '../index.ts'
 
 export type { KyInstance, KyOptions }
 
 type AuthFailure = Denial | LoginNeed | StepUpNeed
-type Send = NonNullable<KyOptions['fetch']>
 
 declare module 'ky' {
   interface HTTPError<T = unknown> {
@@ -118,10 +125,11 @@ export function createKy(authFetch: AuthFetch, options: KyOptions = {}): KyInsta
       const send = async (signal: AbortSignal): Promise<Response> =>
         note(request, await fetch(request, { ...init, signal }))
       // Read now: hooks after ours may have changed them.
-      const { timeout = DEFAULT_TIMEOUT_MS, totalTimeout = false } = call
+      const timeout = call.timeout ?? DEFAULT_TIMEOUT_MS
+      const totalTimeout = call.totalTimeout ?? false
       if (timeout === false) return send(request.signal)
       const totalMs = totalTimeout === false ? undefined : startedAt + totalTimeout - performance.now()
-      return withoutTimer(inTime(authFetch, request, timeout, totalMs, send))
+      return withoutTimer(inTime(request, timeout, totalMs, send))
     }
   }
 
@@ -136,18 +144,18 @@ export function createKy(authFetch: AuthFetch, options: KyOptions = {}): KyInsta
 }
 
 /**
- * Sends within ky's limits, on a clock that stands still while the session is being refreshed or somebody logs in.
+ * Sends within ky's limits, on a clock that stands still while this request waits for a refresh, a login or a callback.
  *
  * @param totalMs what is left of `totalTimeout`, which counts everything
  */
 function inTime(
-  authFetch: AuthFetch,
   request: Request,
   limitMs: number,
   totalMs: number | undefined,
   send: (signal: AbortSignal) => Promise<Response>,
 ): Promise<Response> {
   const late = new AbortController()
+  const signal = AbortSignal.any([request.signal, late.signal])
   return new Promise((resolve, reject) => {
     const expire = (): void => {
       const error = new TimeoutError(request)
@@ -155,36 +163,26 @@ function inTime(
       // A transport that knows no signals must not keep the caller waiting.
       reject(error)
     }
-    const stopClock = runClock(authFetch, limitMs, expire)
+    let leftMs = limitMs
+    let runningSince = performance.now()
+    let timer = setTimeout(expire, limitMs)
     const total = totalMs === undefined ? undefined : setTimeout(expire, totalMs)
-    send(AbortSignal.any([request.signal, late.signal]))
+    onAuthWait(signal, (isWaiting) => {
+      clearTimeout(timer)
+      const now = performance.now()
+      if (isWaiting) leftMs -= now - runningSince
+      else timer = setTimeout(expire, leftMs)
+      runningSince = now
+    })
+    send(signal)
       .then(resolve, reject)
       .finally(() => {
-        stopClock()
+        // The wait may end after us, where the user's own fetch gave up on it.
+        onAuthWait(signal, () => {})
+        clearTimeout(timer)
         clearTimeout(total)
       })
   })
-}
-
-/** Calls `expire` after `limitMs` in which the session was not being mended; returns what stops the clock. */
-function runClock(authFetch: AuthFetch, limitMs: number, expire: () => void): () => void {
-  let leftMs = limitMs
-  let runningSince: number | null = null
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const turn = (): void => {
-    clearTimeout(timer)
-    const now = performance.now()
-    if (runningSince !== null) leftMs -= now - runningSince
-    const { status } = authFetch.snapshot()
-    runningSince = status === 'refreshing' || status === 'login-required' ? null : now
-    if (runningSince !== null) timer = setTimeout(expire, leftMs)
-  }
-  const stopListening = authFetch.subscribe(turn)
-  turn()
-  return () => {
-    stopListening()
-    clearTimeout(timer)
-  }
 }
 
 /**

@@ -9,7 +9,7 @@ export function abortable<T>(work: Promise<T>, signal: AbortSignal | null | unde
   return new Promise((resolve, reject) => {
     const leave = (): void => reject(signal.reason)
     if (signal.aborted) leave()
-    else signal.addEventListener('abort', leave, { once: true })
+    else signal.addEventListener('abort', leave)
     work.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave))
   })
 }

@@ -51,7 +51,7 @@ export function steadyStore(store: TokenStore, onFailure: (failure: StoreFailure
     if (!medium.isTrying()) return undefined
     const settle = (value: unknown): T => {
       const result = read(value)
-      medium.succeed()
+      if (operation === 'read' || value === true) medium.succeed(operation)
       return result
     }
     const fail = (): undefined => medium.fail({ operation, reason: 'threw' })
@@ -93,7 +93,7 @@ export function steadyStore(store: TokenStore, onFailure: (failure: StoreFailure
         // A lock that neither runs the task nor gives up breaks its contract: go on without it.
         const finish = (reason: StoreFailure['reason']): void => {
           if (started === undefined) locking.fail({ operation: 'lock', reason })
-          else locking.succeed()
+          else locking.succeed('lock')
           resolve(start())
         }
         const cancelWait = after(options.waitMs + STORE_LIMIT_MS, () => finish('timed-out'), true)
@@ -109,7 +109,7 @@ export function steadyStore(store: TokenStore, onFailure: (failure: StoreFailure
     },
 
     watch(listener) {
-      const fail = (): void => onFailure({ operation: 'watch', reason: 'threw' })
+      const fail = (): void => medium.note({ operation: 'watch', reason: 'threw' })
       try {
         const unwatch: unknown = store.watch?.(listener)
         if (isThenable(unwatch)) unwatch.then(undefined, fail)
@@ -129,32 +129,38 @@ export function steadyStore(store: TokenStore, onFailure: (failure: StoreFailure
   }
 }
 
+/** What fails, and whether calls are let through: one report a failing period, however many operations take part in it. */
 interface Health {
   isFailing(): boolean
   /** Whether calls are let through: not between a failure and the next retry. */
   isTrying(): boolean
-  succeed(): void
+  succeed(operation: StoreFailure['operation']): void
   fail(failure: StoreFailure): undefined
+  /** Reports a failure that does not keep the other operations from working. */
+  note(failure: StoreFailure): void
   retry(): void
 }
 
 function createHealth(onFailure: (failure: StoreFailure) => void): Health {
-  let isFailing = false
+  const failing = new Set<StoreFailure['operation']>()
   let isTrying = true
+  const note = (failure: StoreFailure): void => {
+    if (failing.size === 0) onFailure(failure)
+    failing.add(failure.operation)
+  }
   return {
-    isFailing: () => isFailing,
+    isFailing: () => failing.size > 0,
     isTrying: () => isTrying,
-    succeed() {
-      isFailing = false
-      isTrying = true
+    succeed(operation) {
+      failing.delete(operation)
+      // A store without its watch works; that it is missing was said once.
+      failing.delete('watch')
     },
     fail(failure) {
       isTrying = false
-      if (!isFailing) {
-        isFailing = true
-        onFailure(failure)
-      }
+      note(failure)
     },
+    note,
     retry() {
       isTrying = true
     },

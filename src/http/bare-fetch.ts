@@ -10,8 +10,9 @@ import { isRedirect } from './redirects.ts'
 export function bareFetch(transport: typeof fetch, base: string | undefined, signal: AbortSignal): typeof fetch {
   const bare = async (input: RequestInfo | URL, init?: RequestInit): Promise<Response> => {
     const target = typeof input === 'string' && base !== undefined ? new URL(input, base).href : input
-    const inherited = input instanceof Request ? {} : { signal }
-    const response = await transport(target, { cache: 'no-store', ...inherited, ...init, redirect: 'manual' })
+    // On no prototype: a polluted one must not become part of a token request (O4).
+    const ours = { __proto__: null, cache: 'no-store', ...(!(input instanceof Request) && { signal }) } as RequestInit
+    const response = await transport(target, Object.assign(ours, init, { redirect: 'manual' }))
     if (!isRedirect(response) && response.type !== 'opaqueredirect') return response
     await response.body?.cancel()
     throw new TypeError('A token request was answered with a redirect, which is never followed (RFC 9700 section 4.12)')

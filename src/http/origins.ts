@@ -40,10 +40,16 @@ export function originTest(
   }
   const prefixes = listed.map((entry) => {
     const url = URL.canParse(entry) ? new URL(entry) : null
-    if (url === null || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') {
+    if (
+      url === null ||
+      !/^https?:$/.test(url.protocol) ||
+      url.hostname.includes('*') ||
+      url.username !== '' ||
+      url.password !== ''
+    ) {
       throw misuse(
         'ERR_ORIGIN',
-        'Expected `origins` and `baseUrl` to be http(s) URLs such as https://api.example, without userinfo',
+        'Expected `origins` and `baseUrl` to be http(s) URLs such as https://api.example, without userinfo or wildcards',
       )
     }
     if (!isAllowed(url)) {

@@ -35,7 +35,8 @@ export async function recover(
     return current
   }
 
-  const wanted = settings.scheme.cure?.(challenges) ?? 'refresh'
+  const { scheme } = settings
+  const wanted = typeof scheme.cure === 'function' ? scheme.cure(challenges) : 'refresh'
   const stronger = stepUpChallenge(challenges) ?? (wanted === 'step-up' ? challenges[0] : undefined)
   if (stronger !== undefined) {
     remember(response, stepUpNeed(call, stronger, challenges))
@@ -100,8 +101,8 @@ export async function refreshFor(
 ): Promise<RefreshOutcome> {
   call.hasRefreshed = true
   const outcome = await patiently(refresh(shared, settings, base, reason), call.signal)
-  if (outcome.kind === 'fresh' && outcome.isAdopted && !call.hasAdopted) {
-    call.hasRefreshed = false
+  if (outcome.kind === 'fresh' && outcome.isAdopted) {
+    if (!call.hasAdopted) call.hasRefreshed = outcome.hasAsked
     call.hasAdopted = true
   }
   return outcome

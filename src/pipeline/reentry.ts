@@ -28,11 +28,11 @@ export function createReentry(): Reentry {
   return {
     async enter(signal, task) {
       signals.add(signal)
-      signal.addEventListener('abort', () => signals.delete(signal), { once: true })
+      signal.addEventListener('abort', () => signals.delete(signal))
       depth++
       let work: ReturnType<typeof task>
       try {
-        work = context ? context.run(true, task) : task()
+        work = context ? context.run(signal, task) : task()
       } finally {
         depth--
       }
@@ -43,6 +43,8 @@ export function createReentry(): Reentry {
       }
     },
     isInside: (signal) =>
-      signals.size > 0 && (depth > 0 || context?.getStore() === true || (signal != null && signals.has(signal))),
+      // By signal, because what a past refresher has left running is inside nothing any more.
+      signals.size > 0 &&
+      (depth > 0 || signals.has(context?.getStore() as AbortSignal) || signals.has(signal as AbortSignal)),
   }
 }

@@ -49,16 +49,22 @@ export function refresh(
     engine.locked(async () => {
       // C1: whoever held the lock before us may have refreshed already.
       await engine.reread()
-      return engine.current() === base ? attempt(shared, settings, base, reason) : whatCameOf(shared, base, true)
+      return engine.current() === base
+        ? attempt(shared, settings, base, reason)
+        : whatCameOf(shared, base, { isAdopted: true, hasAsked: false })
     }, settings.refreshTimeoutMs + STORE_ROUND_TRIP_MS),
   )
 }
 
 /** What the waiting calls find once the refresh of `base` has settled. */
-function whatCameOf({ engine }: SharedSession, base: Live | null, isAdopted: boolean): RefreshOutcome {
+function whatCameOf(
+  { engine }: SharedSession,
+  base: Live | null,
+  found: { isAdopted: boolean; hasAsked: boolean },
+): RefreshOutcome {
   const current = engine.current()
   if (current === null) return { kind: base !== null && engine.lastEnded()?.reason === 'over' ? 'over' : 'ended' }
-  return base === null || current.sessionId === base.sessionId ? { kind: 'fresh', isAdopted } : { kind: 'ended' }
+  return base === null || current.sessionId === base.sessionId ? { kind: 'fresh', ...found } : { kind: 'ended' }
 }
 
 async function attempt(
@@ -80,7 +86,7 @@ async function attempt(
   if (!(answer instanceof Refused)) {
     backoff.reset()
     await engine.commit(base, answer)
-    const outcome = whatCameOf(shared, base, false)
+    const outcome = whatCameOf(shared, base, { isAdopted: false, hasAsked: true })
     if (outcome.kind === 'fresh') report()
     return outcome
   }
@@ -96,15 +102,15 @@ async function attempt(
     await engine.endOver(base)
     // Whoever else cleared it, it was refused to us too; only a sign-out here is no reason to ask for a login.
     const isGone = engine.current() === null && engine.lastEnded()?.reason !== 'requested'
-    return isGone ? { kind: 'over' } : whatCameOf(shared, base, true)
+    return isGone ? { kind: 'over' } : whatCameOf(shared, base, { isAdopted: true, hasAsked: true })
   }
 
   // Somebody who shares the store may have been luckier in the meantime.
   await engine.reread()
-  if (engine.current() !== base) return whatCameOf(shared, base, true)
-  backoff.failed(answer.error)
+  if (engine.current() !== base) return whatCameOf(shared, base, { isAdopted: true, hasAsked: true })
+  const error = backoff.failed(answer.error)
   report(answer.failure)
-  return { kind: 'failed', error: answer.error }
+  return { kind: 'failed', error }
 }
 
 /** Asks until there is an answer, the retries are used up, or the time is. Never rejects. */

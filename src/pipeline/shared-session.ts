@@ -9,14 +9,15 @@ import type { Live } from '../live.ts'
 import type { Settings } from '../options.ts'
 import type { SessionSnapshot, TokenStore } from '../ports.ts'
 import { createEngine, type SessionEngine } from '../session.ts'
+import type { TokenSet } from '../tokens.ts'
 import { type Backoff, createBackoff } from './backoff.ts'
 import { type Breaker, createBreaker } from './breaker.ts'
 import { createReentry, type Reentry } from './reentry.ts'
 
 /** How a refresh ended, for everyone who waited for it. */
 export type RefreshOutcome =
-  /** Newer tokens are current; `isAdopted` where someone else got them. */
-  | { kind: 'fresh'; isAdopted: boolean }
+  /** Newer tokens are current; `isAdopted` where someone else got them, `hasAsked` where the refresher ran all the same. */
+  | { kind: 'fresh'; isAdopted: boolean; hasAsked: boolean }
   /** Refused for good: the session is cleared. */
   | { kind: 'over' }
   /** The session was signed out, or another took its place, in the meantime. */
@@ -122,7 +123,7 @@ function createSharedSession(store: TokenStore): SharedSession {
 
 function describe({ engine, login, refreshes }: SharedSession): SessionSnapshot {
   const live = engine.current()
-  const { expiresAt, scope, subject } = live?.tokens ?? {}
+  const { expiresAt, scope, subject } = { __proto__: null, ...live?.tokens } as Partial<TokenSet>
   const status = login ? 'login-required' : refreshes.isFlying() ? 'refreshing' : live ? 'signed-in' : 'signed-out'
   return {
     status,

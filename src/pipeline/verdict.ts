@@ -49,30 +49,41 @@ function shape(value: unknown): Shape {
   }
 }
 
+/** A member, unless it is one that every object has: a polluted prototype must not judge anybody's session (O4). */
+const member = (object: Shape, name: string): unknown =>
+  object[name] === (Object.prototype as unknown as Shape)[name] ? undefined : object[name]
+
 /** Judges what a refresher threw, or handed back without a usable token. Never rejects. */
 export async function judgeFailure(thrown: unknown): Promise<Failure> {
-  const error = shape(thrown)
-  // A Response is thrown as it is, or rides on the errors of ky, axios, got, gaxios and ofetch as `response`.
-  const response = shape(error.response)
-  const body = (await unreadBody(error)) ?? (await unreadBody(response))
-  const data = shape(error.data)
-  const places = [error, data, data.payload, error.body, error.cause, response, response.data, response.body, body].map(
-    shape,
-  )
-  const codes = [...places.flatMap((place) => [place.error, place.oauthError]), error.code, leadingWord(error.message)]
-  const oauthError = codes.find((code) => KNOWN.includes(code as string)) as string | undefined
+  try {
+    return await judge(shape(thrown))
+  } catch {
+    // Its members throw when they are read: whatever it is, it does not say that the session is over.
+    return { verdict: 'transient' }
+  }
+}
 
-  const retryAfter = typeof error.retryAfterMs === 'number' ? error.retryAfterMs : retryAfterOf(error, response)
-  const details = {
-    ...(oauthError !== undefined && { oauthError }),
-    ...(retryAfter !== null && { retryAfterMs: retryAfter }),
-  }
-  if (oauthError === 'invalid_grant') return { verdict: 'over', ...details }
-  if (oauthError !== undefined) {
-    return { verdict: MISCONFIGURED.includes(oauthError) ? 'misconfigured' : 'transient', ...details }
-  }
+async function judge(error: Shape): Promise<Failure> {
+  // A Response is thrown as it is, or rides on the errors of ky, axios, got, gaxios and ofetch as `response`.
+  const response = shape(member(error, 'response'))
+  const data = shape(member(error, 'data'))
+  const read = (await unreadBody(error)) ?? (await unreadBody(response))
+  const bodies = [data, data.payload, error.body, member(error, 'cause'), response.data, response.body, read].map(shape)
+  const codes = [error, response, ...bodies].flatMap((place) => [member(place, 'error'), member(place, 'oauthError')])
+  const [oauthError] = [...codes, error.code, leadingWord(error.message)].filter((code) =>
+    KNOWN.includes(code as string),
+  )
+
+  const given = member(error, 'retryAfterMs')
+  const retryAfter = typeof given === 'number' ? given : retryAfterOf(error, response)
   const [status] = [error.status, error.statusCode, response.status, response.statusCode].filter(Number.isInteger)
-  return { verdict: status === 400 || status === 401 ? 'over' : 'transient', ...details }
+  const failure = { __proto__: null, verdict: 'transient' } as unknown as Failure
+  if (retryAfter !== null) failure.retryAfterMs = retryAfter
+  if (oauthError !== undefined) failure.oauthError = oauthError as string
+  if (oauthError === 'invalid_grant') failure.verdict = 'over'
+  else if (MISCONFIGURED.includes(oauthError as string)) failure.verdict = 'misconfigured'
+  else if (oauthError === undefined && (status === 400 || status === 401)) failure.verdict = 'over'
+  return failure
 }
 
 /** `invalid_grant: the token has expired` is how some clients put it. */

@@ -7,7 +7,7 @@ import { AuthError, misuse } from '../errors.ts'
 import { boundedText } from '../http/body-text.ts'
 import { retryAfterMs } from '../http/retry-after.ts'
 import type { Refresher } from '../ports.ts'
-import type { TokenResponse, TokenSet } from '../tokens.ts'
+import { own, type TokenResponse, type TokenSet } from '../tokens.ts'
 
 export interface RefreshEndpointOptions {
   /** Where to POST to. Relative URLs resolve against `baseUrl`. */
@@ -47,18 +47,26 @@ const ANSWER_MS = 30_000
  * })
  */
 export function refreshEndpoint(options: RefreshEndpointOptions): Refresher {
-  const { url, clientId, format = 'form', credentials, headers, body } = { ...options }
+  const {
+    url,
+    clientId,
+    format = 'form',
+    credentials,
+    headers,
+    body,
+  } = { __proto__: null, ...options } as typeof options
   if (typeof url !== 'string' && !(url instanceof URL)) throw expected('url', 'a string or a URL')
   if (format !== 'form' && format !== 'json') throw expected('format', "'form' or 'json'")
   if (body !== undefined && typeof body !== 'function') throw expected('body', 'a function')
 
   return async ({ tokens, signal, fetch }) => {
-    if (tokens?.refreshToken === undefined && credentials === undefined && body === undefined) return null
+    const refreshToken = tokens && own(tokens, 'refreshToken')
+    if (!refreshToken && credentials === undefined && body === undefined) return null
     const members = body
       ? body(tokens)
       : {
           grant_type: 'refresh_token',
-          ...(tokens?.refreshToken !== undefined && { refresh_token: tokens.refreshToken }),
+          ...(refreshToken ? { refresh_token: refreshToken } : {}),
           ...(clientId !== undefined && { client_id: clientId }),
         }
     const sent = new Headers(headers)

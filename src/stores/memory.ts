@@ -1,6 +1,7 @@
 /** The default store: the session lives as long as the object does. Never touches a disk, a page or another process. */
 
 import { misuse } from '../errors.ts'
+import { notify } from '../events.ts'
 import type { TokenStore } from '../ports.ts'
 import { isTokenValue, readStoredSession, readTokenSet, type StoredSession, type TokenSet } from '../tokens.ts'
 
@@ -29,7 +30,7 @@ export function memoryStore(initial?: TokenSet): TokenStore {
     write(next, expectedVersion) {
       if ((stored?.version ?? null) !== expectedVersion) return false
       stored = readStoredSession(next)
-      for (const listener of [...listeners]) listener()
+      for (const listener of [...listeners]) notify(listener)
       return true
     },
     watch(listener) {

@@ -1,6 +1,6 @@
 /**
  * What HTTP and OAuth clients throw when the token endpoint says no: the same answer in the shape of each, as seen with ky 2.1,
- * axios 1.12, ofetch 1.5, gaxios 7.1 (google-auth-library 10), oauth4webapi 3.8, got 14 and simple-oauth2 5.1.
+ * axios 1.21, ofetch 1.5, gaxios 8.3 (google-auth-library 11), oauth4webapi 3.8, got 16 and simple-oauth2 5.1.
  */
 import ky from 'ky'
 

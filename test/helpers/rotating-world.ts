@@ -2,7 +2,7 @@
  * An API and its authorization server in memory. The API answers 200 to the one access token that is good and 401 to every
  * other; the authorization server rotates, and ends the session when a spent refresh token comes again.
  */
-import type { Refresher, TokenSet } from '../../src/index.ts'
+import { memoryStore, type Refresher, type TokenSet, type TokenStore } from '../../src/index.ts'
 import { unauthorized } from './answer.ts'
 
 export interface Send {
@@ -26,6 +26,8 @@ export interface RotatingWorld {
   readonly refreshes: readonly (string | undefined)[]
   /** No access token issued so far is accepted any more. */
   expire(): void
+  /** For a client that is signed in here. */
+  options(): { baseUrl: string; fetch: typeof fetch; store: TokenStore; refresh: Refresher }
 }
 
 export function rotatingWorld(): RotatingWorld {
@@ -34,7 +36,7 @@ export function rotatingWorld(): RotatingWorld {
   let issued = 1
   let good: string | null = 'at-1'
   let isOver = false
-  return {
+  const world: RotatingWorld = {
     baseUrl: 'https://api.example',
     first: { accessToken: 'at-1', refreshToken: 'rt-1' },
     sends,
@@ -45,6 +47,12 @@ export function rotatingWorld(): RotatingWorld {
     expire: () => {
       good = null
     },
+    options: () => ({
+      baseUrl: world.baseUrl,
+      fetch: world.fetch,
+      store: memoryStore(world.first),
+      refresh: world.refresh,
+    }),
     async fetch(input, init) {
       const request = new Request(input, init)
       const token = request.headers.get('authorization')?.replace('Bearer ', '') ?? null
@@ -63,4 +71,5 @@ export function rotatingWorld(): RotatingWorld {
       return { accessToken: good, refreshToken: `rt-${issued}` }
     },
   }
+  return world
 }

@@ -191,7 +191,7 @@ describe('R1', () => {
 
   it('R1 recovered is told once, with how many sends it took', async () => {
     const world = rotatingWorld()
-    const api = createAuthFetch({ ...options(world), fetch: world.fetch })
+    const api = createAuthFetch({ ...world.options() })
     const recovered = eventsOf(api, 'recovered')
     await api('/orders?secret=1')
     expect(recovered).toEqual([])
@@ -211,7 +211,7 @@ describe('R1', () => {
 describe('R2', () => {
   it('R2 100 requests that get 401 together share one refresh, and each gets its own answer', async () => {
     const world = rotatingWorld()
-    const api = createAuthFetch(options(world))
+    const api = createAuthFetch(world.options())
     world.expire()
     const responses = await Promise.all(Array.from({ length: 100 }, (_, index) => api(`/orders/${index}`)))
     expect(responses.map(({ status }) => status)).toEqual(Array(100).fill(200))
@@ -227,7 +227,7 @@ describe('R2', () => {
     const gate = deferred<void>()
     const started = deferred<void>()
     const api = createAuthFetch({
-      ...options(world),
+      ...world.options(),
       async refresh(context) {
         started.resolve()
         await gate.promise
@@ -247,7 +247,7 @@ describe('R2', () => {
 
   it('R2 the refreshes of 100 requests and of an explicit refresh() are one', async () => {
     const world = rotatingWorld()
-    const api = createAuthFetch(options(world))
+    const api = createAuthFetch(world.options())
     world.expire()
     const calls = Array.from({ length: 100 }, () => api('/orders'))
     const [tokens, ...responses] = await Promise.all([api.refresh(), ...calls])
@@ -350,7 +350,7 @@ describe('R3', () => {
 
   it('R3 refresh(rejected) does nothing where that token is not the current one', async () => {
     const world = rotatingWorld()
-    const api = createAuthFetch(options(world))
+    const api = createAuthFetch(world.options())
     expect((await api.refresh('at-1'))?.accessToken).toBe('at-2')
     expect((await api.refresh('at-1'))?.accessToken).toBe('at-2')
     expect((await api.refresh('at-0'))?.accessToken).toBe('at-2')
@@ -370,7 +370,7 @@ describe('R4', () => {
     'R4 a token that expires in %i ms is refreshed before it is sent',
     async (ms) => {
       const world = rotatingWorld()
-      const api = createAuthFetch({ ...options(world), store: memoryStore(expiringIn(ms)) })
+      const api = createAuthFetch({ ...world.options(), store: memoryStore(expiringIn(ms)) })
       expect((await api('/orders')).status).toBe(200)
       expect(world.tokens).toEqual(['at-2'])
     },
@@ -378,14 +378,14 @@ describe('R4', () => {
 
   it.each([31_000, 3_600_000])('R4 a token that is good for %i ms more is sent as it is', async (ms) => {
     const world = rotatingWorld()
-    const api = createAuthFetch({ ...options(world), store: memoryStore(expiringIn(ms)) })
+    const api = createAuthFetch({ ...world.options(), store: memoryStore(expiringIn(ms)) })
     expect((await api('/orders')).status).toBe(200)
     expect(world.tokens).toEqual(['at-1'])
   })
 
   it('R4 a token whose expiry nobody knows is sent as it is', async () => {
     const world = rotatingWorld()
-    const api = createAuthFetch({ ...options(world), store: memoryStore(first) })
+    const api = createAuthFetch({ ...world.options(), store: memoryStore(first) })
     await vi.advanceTimersByTimeAsync(86_400_000)
     await api('/orders')
     expect(world.tokens).toEqual(['at-1'])
@@ -398,7 +398,7 @@ describe('R4', () => {
     ] as const) {
       const world = rotatingWorld()
       const store = memoryStore(expiringIn(ms))
-      const api = createAuthFetch({ ...options(world), store, refreshMarginMs: 120_000 })
+      const api = createAuthFetch({ ...world.options(), store, refreshMarginMs: 120_000 })
       await api('/orders')
       expect(world.tokens).toEqual([token])
     }
@@ -407,7 +407,7 @@ describe('R4', () => {
   it('R4 the margin is at most a tenth of a lifetime that is known, so that short-lived tokens are used', async () => {
     vi.spyOn(Math, 'random').mockReturnValue(0)
     const world = rotatingWorld()
-    const api = createAuthFetch({ ...options(world), store: memoryStore() })
+    const api = createAuthFetch({ ...world.options(), store: memoryStore() })
     await api.signIn({ access_token: 'at-1', refresh_token: 'rt-1', expires_in: 60 })
     await vi.advanceTimersByTimeAsync(53_000)
     await api('/orders')
@@ -419,7 +419,7 @@ describe('R4', () => {
 
   it('R4 100 requests with an expired token share one refresh and are sent once each', async () => {
     const world = rotatingWorld()
-    const api = createAuthFetch({ ...options(world), store: memoryStore(expiringIn(-1)) })
+    const api = createAuthFetch({ ...world.options(), store: memoryStore(expiringIn(-1)) })
     const responses = await Promise.all(Array.from({ length: 100 }, () => api('/orders')))
     expect(responses.every(({ status }) => status === 200)).toBe(true)
     expect(world.refreshes).toEqual(['rt-1'])
@@ -429,7 +429,7 @@ describe('R4', () => {
   it('R4 the reason for it is told to the refresher', async () => {
     const world = rotatingWorld()
     const refresh = vi.fn<Refresher>(world.refresh)
-    const api = createAuthFetch({ ...options(world), store: memoryStore(expiringIn(5)), refresh })
+    const api = createAuthFetch({ ...world.options(), store: memoryStore(expiringIn(5)), refresh })
     await api('/orders')
     expect(refresh.mock.lastCall?.[0].reason).toBe('expiring')
     world.expire()
@@ -445,7 +445,7 @@ describe('R4', () => {
       throw new TypeError('fetch failed')
     })
     const api = createAuthFetch({
-      ...options(world),
+      ...world.options(),
       store: memoryStore(expiringIn(20_000)),
       refresh,
       refreshRetries: 0,
@@ -461,7 +461,7 @@ describe('R4', () => {
     const refresh = async () => {
       throw Object.assign(new Error(), { error: 'invalid_client', status: 401 })
     }
-    const api = createAuthFetch({ ...options(world), store: memoryStore(expiringIn(20_000)), refresh })
+    const api = createAuthFetch({ ...world.options(), store: memoryStore(expiringIn(20_000)), refresh })
     expect((await api('/orders')).status).toBe(200)
     expect(world.tokens).toEqual(['at-1'])
   })
@@ -470,7 +470,7 @@ describe('R4', () => {
     const world = rotatingWorld()
     const store = memoryStore(expiringIn(20_000))
     const refresh: Refresher = () => new Promise(() => {})
-    const api = createAuthFetch({ ...options(world), store, refresh, refreshTimeoutMs: 3000 })
+    const api = createAuthFetch({ ...world.options(), store, refresh, refreshTimeoutMs: 3000 })
     const call = api('/orders')
     await vi.advanceTimersByTimeAsync(3000)
     expect((await call).status).toBe(200)
@@ -482,7 +482,7 @@ describe('R4', () => {
     const refresh = async () => {
       throw new TypeError('fetch failed')
     }
-    const api = createAuthFetch({ ...options(world), store: memoryStore(expiringIn(-1)), refresh, refreshRetries: 0 })
+    const api = createAuthFetch({ ...world.options(), store: memoryStore(expiringIn(-1)), refresh, refreshRetries: 0 })
     expect(await rejectionOf(api('/orders'))).toMatchObject({ code: 'refresh-unavailable', retryable: true })
     expect(world.sends).toEqual([])
   })
@@ -492,7 +492,7 @@ describe('R4', () => {
     const cause = new TypeError('fetch failed')
     const refresh = vi.fn<Refresher>().mockRejectedValueOnce(cause).mockImplementation(world.refresh)
     const api = createAuthFetch({
-      ...options(world),
+      ...world.options(),
       store: memoryStore(expiringIn(20_000)),
       refresh,
       refreshRetries: 0,
@@ -528,7 +528,7 @@ describe('R4', () => {
   it('R4 tokens() refreshes first where they expire within minValidityMs, by default within the margin', async () => {
     const world = rotatingWorld()
     const store = memoryStore(expiringIn(100_000))
-    const api = createAuthFetch({ ...options(world), store })
+    const api = createAuthFetch({ ...world.options(), store })
     expect((await api.tokens())?.accessToken).toBe('at-1')
     expect((await api.tokens({ minValidityMs: 99_000 }))?.accessToken).toBe('at-1')
     expect((await api.tokens({ minValidityMs: 101_000 }))?.accessToken).toBe('at-2')
@@ -536,7 +536,7 @@ describe('R4', () => {
     expect(world.refreshes).toEqual(['rt-1'])
 
     const other = rotatingWorld()
-    const near = createAuthFetch({ ...options(other), store: memoryStore(expiringIn(29_000)) })
+    const near = createAuthFetch({ ...other.options(), store: memoryStore(expiringIn(29_000)) })
     expect((await near.tokens())?.accessToken).toBe('at-2')
   })
 })
@@ -732,7 +732,7 @@ describe('R6', () => {
     const world = rotatingWorld()
     const signals: AbortSignal[] = []
     const api = createAuthFetch({
-      ...options(world),
+      ...world.options(),
       refresh({ signal }) {
         signals.push(signal)
         return new Promise(() => {})
@@ -763,7 +763,7 @@ describe('R6', () => {
       .fn<Refresher>()
       .mockImplementationOnce(() => new Promise(() => {}))
       .mockImplementation(world.refresh)
-    const api = createAuthFetch({ ...options(world), refresh })
+    const api = createAuthFetch({ ...world.options(), refresh })
     world.expire()
     const told = expect(api('/orders')).rejects.toMatchObject({ code: 'refresh-timeout' })
     await vi.advanceTimersByTimeAsync(10_000)
@@ -777,7 +777,7 @@ describe('R6', () => {
     const refresh = vi.fn<Refresher>(
       () => new Promise((_, reject) => setTimeout(() => reject(new TypeError('fetch failed')), 900)),
     )
-    const api = createAuthFetch({ ...options(world), refresh, refreshTimeoutMs: 2000, refreshRetries: 10 })
+    const api = createAuthFetch({ ...world.options(), refresh, refreshTimeoutMs: 2000, refreshRetries: 10 })
     world.expire()
     const told = expect(api('/orders')).rejects.toMatchObject({ code: 'refresh-timeout' })
     await vi.advanceTimersByTimeAsync(2000)
@@ -790,7 +790,7 @@ describe('R6', () => {
     const world = rotatingWorld()
     const given: (AbortSignal | null | undefined)[] = []
     const api = createAuthFetch({
-      ...options(world),
+      ...world.options(),
       fetch(input, init) {
         if (!String(input).startsWith('https://auth.example')) return world.fetch(input, init)
         given.push(init?.signal)
@@ -809,7 +809,7 @@ describe('R6', () => {
     const world = rotatingWorld()
     const store = memoryStore(first)
     const api = createAuthFetch({
-      ...options(world),
+      ...world.options(),
       store,
       async refresh(context) {
         const tokens = await world.refresh(context)
@@ -831,7 +831,7 @@ describe('R6', () => {
     const world = rotatingWorld()
     const store = memoryStore(first)
     const api = createAuthFetch({
-      ...options(world),
+      ...world.options(),
       store,
       async refresh(context) {
         await new Promise((resolve) => setTimeout(resolve, 12_000))
@@ -855,7 +855,7 @@ describe('R6', () => {
       .fn<Refresher>()
       .mockRejectedValueOnce(new TypeError('fetch failed'))
       .mockImplementation(world.refresh)
-    const api = createAuthFetch({ ...options(world), refresh, refreshRetries: 0 })
+    const api = createAuthFetch({ ...world.options(), refresh, refreshRetries: 0 })
     const failed = nextEvent(api, 'refresh-failed')
     const refreshed = nextEvent(api, 'refreshed')
     world.expire()
@@ -866,7 +866,3 @@ describe('R6', () => {
     expect((await refreshed).refreshId).not.toBe((await failed).refreshId)
   })
 })
-
-function options(world: ReturnType<typeof rotatingWorld>) {
-  return { baseUrl, fetch: world.fetch, store: memoryStore(world.first), refresh: world.refresh }
-}

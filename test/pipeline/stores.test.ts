@@ -389,16 +389,19 @@ describe('a lock that', () => {
     expect(server.stats).toMatchObject({ refreshes: 1, refreshAttempts: 1, reuses: 0 })
   })
 
-  it.each(['throws', 'rejects', 'never settles', 'ends without running the task'])('S2 %s is told of once', async (fault) => {
-    const { server, medium, api } = await signedIn()
-    const failures = eventsOf(api, 'store-failed')
-    medium.faults.lock = LOCK_FAULTS[fault] as Fault
-    for (let round = 0; round < 3; round++) {
-      server.expireAccessTokens()
-      await requests(api, 3)
-    }
-    expect(failures.map(({ operation }) => operation)).toEqual(['lock'])
-  })
+  it.each(['throws', 'rejects', 'never settles', 'ends without running the task'])(
+    'S2 %s is told of once',
+    async (fault) => {
+      const { server, medium, api } = await signedIn()
+      const failures = eventsOf(api, 'store-failed')
+      medium.faults.lock = LOCK_FAULTS[fault] as Fault
+      for (let round = 0; round < 3; round++) {
+        server.expireAccessTokens()
+        await requests(api, 3)
+      }
+      expect(failures.map(({ operation }) => operation)).toEqual(['lock'])
+    },
+  )
 
   it.each(['throws', 'rejects'] as const)('S2 %s is used again once it works', async (fault) => {
     const { server, medium, api } = await signedIn()
@@ -589,6 +592,7 @@ describe('a store in its own way', () => {
   })
 
   it('S2 answers with thenables', async () => {
+    // biome-ignore lint/suspicious/noThenProperty: a thenable is what this is about
     const thenable = (value: unknown): unknown => ({ then: (resolve: (value: unknown) => void) => resolve(value) })
     expect(await storesWhatItGets(thenable)).toBe(true)
   })
