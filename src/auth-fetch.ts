@@ -3,10 +3,11 @@
  * nothing is attached before the URL is decided on, nothing is refreshed before the sessions are compared.
  */
 import { type AuthSession, createSession } from './auth-session.ts'
-import { monotonicNow } from './clock.ts'
+import { monotonicNow, within } from './clock.ts'
 import { abortable } from './coordination/abortable.ts'
 import { createEvents, notify } from './events.ts'
 import { drain } from './http/body-text.ts'
+import type { Replay } from './http/replay.ts'
 import type { Live } from './live.ts'
 import { type AuthFetchOptions, readOptions, type Settings } from './options.ts'
 import { type Call, endpointOf, isRequest, openCall, summaryOf } from './pipeline/call.ts'
@@ -69,7 +70,7 @@ async function request(
   // 2. The current session, made ready where it is about to expire. A refresher's own calls wait for nothing (R5).
   let live = shared.engine.current()
   if (shared.reentry.isInside(call.signal)) return send(settings, call, live)
-  if (!isReady(pipeline, live)) live = await prepare(pipeline, call)
+  if (!isReady(pipeline, live)) live = await prepare(pipeline, call, live)
 
   // 3. Send, and look at the answer.
   const response = await send(settings, call, live)
@@ -101,7 +102,7 @@ async function act(
     while (verdict === 'recover') {
       const next = await recover(pipeline, call, used, response)
       if (next === null) return response
-      const body = call.replay ? await abortable(call.replay.again(), call.signal) : undefined
+      const body = call.replay ? await again(call.replay, settings, call) : undefined
       if (body === null) {
         events.emit('not-replayed', { request: summaryOf(call), limitBytes: settings.replayLimitBytes })
         return response
@@ -129,6 +130,14 @@ async function act(
     events.emit('recovered', { request: summaryOf(call), status, sends: call.sends, durationMs })
   }
   return verdict === 'deny' ? deny(pipeline, call, response) : response
+}
+
+/** The body once more. A source that waits for this very answer would never end: such a body counts as gone. */
+function again(replay: Replay, { refreshTimeoutMs }: Settings, { signal }: Call): Promise<BodyInit | null> {
+  return abortable(
+    within(replay.again(), refreshTimeoutMs, () => null).catch(() => null),
+    signal,
+  )
 }
 
 /** What an answer means; that of another origin, to which a redirect has led, means nothing to us (O1). */

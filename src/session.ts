@@ -6,9 +6,10 @@
 import { after, wallNow } from './clock.ts'
 import { type Reading, type SteadyStore, steadyStore } from './coordination/steady-store.ts'
 import type { AuthEvents } from './events.ts'
+import { createId } from './id.ts'
 import { asStored, bringToLife, isOtherSubject, isSameCredential, type Live } from './live.ts'
 import type { TokenStore } from './ports.ts'
-import { carryOver, createId, type ReceivedTokens, type StoredSession } from './tokens.ts'
+import { carryOver, type ReceivedTokens, type StoredSession } from './tokens.ts'
 
 type Told = 'signed-in' | 'signed-out' | 'adopted' | 'refreshed' | 'refresh-failed' | 'store-failed'
 
@@ -30,8 +31,10 @@ export interface SessionEngine {
   /** Starts a session, or goes on with `sessionId` where a stronger login replaces the tokens of the same one. */
   signIn(received: ReceivedTokens, sessionId?: string): Promise<void>
   signOut(): Promise<void>
-  /** Stores what a refresh of `base` brought; does nothing where `base` is no longer current (R12). */
-  commit(base: Live | null, received: ReceivedTokens): Promise<void>
+  /** Grows with every sign-in and sign-out: "nobody" before one is not "nobody" after it. */
+  epoch(): number
+  /** Stores what a refresh of `base` brought; does nothing where `base` is no longer current, or its epoch is over (R12). */
+  commit(base: Live | null, epoch: number, received: ReceivedTokens): Promise<void>
   /** Ends `base`, if the store does not hold something newer (R8). */
   endOver(base: Live): Promise<void>
   /** Takes over what the store holds, where that is newer. */
@@ -59,6 +62,7 @@ export function createEngine(tokenStore: TokenStore): SessionEngine {
   let live: Live | null = null
   let ended: End | null = null
   let isVacant = false
+  let epoch = 0
   /** What the store holds as far as we know; undefined = it has not been read yet. */
   let storedVersion: number | null | undefined
   /** Why memory is ahead of the store, or null where it is not. */
@@ -80,6 +84,7 @@ export function createEngine(tokenStore: TokenStore): SessionEngine {
     else announce(change)
   }
 
+  let isOpen = false
   let probeMs = FIRST_PROBE_MS
   let cancelProbe = (): void => {}
   const store: SteadyStore = steadyStore(tokenStore, (failure) => {
@@ -90,6 +95,7 @@ export function createEngine(tokenStore: TokenStore): SessionEngine {
   /** A failing store is asked again in the background, so that no request waits for it. */
   const probeLater = (): void => {
     cancelProbe()
+    if (!isOpen) return
     cancelProbe = after(probeMs, async () => {
       probeMs = Math.min(probeMs * 2, LAST_PROBE_MS)
       store.retry()
@@ -134,6 +140,7 @@ export function createEngine(tokenStore: TokenStore): SessionEngine {
 
   const end = (base: Live, reason: End['reason']): Change => {
     if (reason !== 'elsewhere') forget(base.sessionId)
+    epoch++
     live = null
     isVacant = true
     ended = { sessionId: base.sessionId, reason }
@@ -241,6 +248,7 @@ export function createEngine(tokenStore: TokenStore): SessionEngine {
       const isSame = sessionId === live?.sessionId
       const next = isSame && tokens ? carryOver(live?.tokens ?? null, tokens) : tokens
       if (!isSame) forget(live?.sessionId)
+      epoch++
       live = bringToLife({ sessionId, version: nextVersion(isSame ? live : null), tokens: next }, isFresh)
       isVacant = false
       ended = null
@@ -250,6 +258,7 @@ export function createEngine(tokenStore: TokenStore): SessionEngine {
     },
 
     async signOut() {
+      epoch++
       isVacant = true
       const change = live && end(live, 'requested')
       const written = persist('signed-out')
@@ -257,8 +266,10 @@ export function createEngine(tokenStore: TokenStore): SessionEngine {
       await written
     },
 
-    async commit(base, received) {
-      if (live !== base) return
+    epoch: () => epoch,
+    async commit(base, since, received) {
+      const isOutdated = (): boolean => live !== base || epoch !== since
+      if (isOutdated()) return
       const isSame = base !== null && !isOtherSubject(base.tokens, received.tokens)
       const next: StoredSession = {
         sessionId: isSame ? base.sessionId : createId(),
@@ -278,11 +289,11 @@ export function createEngine(tokenStore: TokenStore): SessionEngine {
       }
       const hasWritten = await write({ ...next, tokens: next.tokens && { ...next.tokens } }, storedVersion)
       if (hasWritten) storedVersion = next.version
-      if (live !== base) return
+      if (isOutdated()) return
       if (hasWritten === false) {
         // Somebody was faster: theirs is the session's truth now, be it newer tokens or a sign-out.
         await reread()
-        if (live !== base) return
+        if (isOutdated()) return
         store.refuse()
       }
       // R11: the server has rotated, so these are the only tokens left; the store gets them when it can.
@@ -323,10 +334,13 @@ export function createEngine(tokenStore: TokenStore): SessionEngine {
     },
 
     open() {
+      isOpen = true
       const unwatch = store.watch(() => void onHint())
       // Opened again after a close: whatever happened in between went unheard.
       if (loading === null) void reread()
+      if (store.isFailing()) probeLater()
       return () => {
+        isOpen = false
         unwatch()
         cancelProbe()
       }

@@ -50,8 +50,9 @@ const isText = (value: unknown): value is string => typeof value === 'string' &&
 export const own = (value: object, member: string): unknown =>
   Object.hasOwn(value, member) ? (value as Record<string, unknown>)[member] : undefined
 
-/** Whether a value may follow `Bearer ` in a header, RFC 6750 §2.1. */
-export const isTokenValue = (value: unknown): value is string => typeof value === 'string' && B64TOKEN.test(value)
+/** Whether a value may follow `Bearer ` in a header, RFC 6750 §2.1; the texts of a missing value may not (R10). */
+export const isTokenValue = (value: unknown): value is string =>
+  typeof value === 'string' && B64TOKEN.test(value) && value !== 'undefined' && value !== 'null'
 
 /** The same token set without members that are empty, null or of the wrong type; null where no access token is usable. */
 export function readTokenSet(value: unknown): TokenSet | null {
@@ -152,11 +153,4 @@ export function receiveTokens(value: unknown): ReceivedTokens {
 export function carryOver(before: TokenSet | null, next: TokenSet): TokenSet {
   const { accessToken: _, expiresAt: __, ...kept } = before ?? ({} as TokenSet)
   return { ...kept, ...next }
-}
-
-/** 128 random bits, for sessions and refreshes: an id, never a secret. Also where `crypto.randomUUID` is missing (plain http). */
-export function createId(): string {
-  let id = ''
-  for (const byte of crypto.getRandomValues(new Uint8Array(16))) id += byte.toString(16).padStart(2, '0')
-  return id
 }

@@ -49,8 +49,8 @@ const FINAL_STATUSES = [401, 403]
  * - ky never retries a 401, a 403 or an `AuthError`, whatever `retry` says. `ky.retry()` from a hook of yours is your own will.
  * - ky's `HTTPError` gets `auth`: why, and what it would take.
  *
- * `extend()` keeps all of this. `create()` starts with new defaults over the same AuthFetch. Hooks given through
- * `replaceOption()` replace ours as well: the session stays, the three points above go.
+ * `extend()` keeps all of this. `create()` starts with new defaults over the same AuthFetch. Hooks that take the place of all
+ * others (`replaceOption()`, `init: undefined`) take that of ours too: the session stays, the three points above go.
  *
  * @param options ky's own, as for `ky.create()`; `fetch` among them takes the place of the AuthFetch
  * @throws TypeError `ERR_AUTH_FETCH` where there is no AuthFetch
@@ -73,28 +73,19 @@ const FINAL_STATUSES = [401, 403]
  */
 export function createKy(authFetch: AuthFetch, options: KyOptions = {}): KyInstance {
   if (typeof authFetch !== 'function') {
-    throw Object.assign(new TypeError('Expected an AuthFetch: createKy(createAuthFetch(…))'), {
-      code: 'ERR_AUTH_FETCH',
-    })
+    throw Object.assign(new TypeError('Expected an AuthFetch'), { code: 'ERR_AUTH_FETCH' })
   }
   /** By the Request that ky sent: a hook of the user's may put another Response in the place of ours. */
-  const failures = new WeakMap<Request, AuthFailure>()
+  const failures = new WeakMap<Request, AuthFailure | null>()
 
   const authOf = ({ request, response }: HTTPError): AuthFailure | null =>
     authFailureOf(response) ?? failures.get(request) ?? null
   const isFinal = (error: Error): boolean =>
-    isAuthError(error) ||
-    (isHTTPError(error) && (FINAL_STATUSES.includes(error.response.status) || authOf(error) !== null))
+    isAuthError(error) || (isHTTPError(error) && (FINAL_STATUSES.includes(error.response?.status) || !!authOf(error)))
 
-  const note = (request: Request, response: Response): Response => {
-    const failure = authFailureOf(response)
-    if (failure) failures.set(request, failure)
-    // Copied now: ky reads the body for `error.data`, and problem() would find nothing left.
-    if (failure && 'problem' in failure) void failure.response
-    return response
-  }
   const explain: BeforeErrorHook = ({ error }) => {
-    if (isHTTPError(error) && !('auth' in error)) Reflect.defineProperty(error, 'auth', { value: authOf(error) })
+    // An error that comes through a second time, from a call inside a hook, keeps what it has.
+    if (isHTTPError(error)) Reflect.defineProperty(error, 'auth', { value: authOf(error) })
     return error
   }
   /** For retry options that come from a hook after ours; thrown as it came, the error goes on to the error hooks. */
@@ -104,32 +95,39 @@ export function createKy(authFetch: AuthFetch, options: KyOptions = {}): KyInsta
 
   /** Before each call: the only place where ky shows the options as they are after all merging. */
   const attend: InitHook = (call) => {
-    const { fetch = authFetch, hooks, retry = {} } = call
-    // An instance extended with its own options has us twice.
-    if (hooks?.beforeError?.[0] === explain) return
-    call.hooks = {
-      ...hooks,
-      beforeRetry: [refuse, ...(hooks?.beforeRetry ?? [])],
-      beforeError: [explain, ...(hooks?.beforeError ?? [])],
-    }
+    const { fetch = authFetch, hooks = {}, retry = {} } = call
+    const { beforeError = [], beforeRetry = [] } = hooks
+    // An instance that was extended with its own options has us twice.
+    if (beforeError[0] === explain) return
+    call.hooks = { ...hooks, beforeError: [explain, ...beforeError], beforeRetry: [refuse, ...beforeRetry] }
+
     const rules = typeof retry === 'number' ? { limit: retry } : retry
     // A null stays: it is for ky to refuse.
     call.retry = rules && {
       ...rules,
-      shouldRetry: (state) => (isFinal(state.error) ? false : rules.shouldRetry?.(state)),
+      shouldRetry: (state) => !isFinal(state.error) && rules.shouldRetry?.(state),
     }
+
     const startedAt = performance.now()
     call.fetch = (input, init) => {
       // ky hands over a Request, always.
       const request = input as Request
-      const send = async (signal: AbortSignal): Promise<Response> =>
-        note(request, await fetch(request, { ...init, signal }))
-      // Read now: hooks after ours may have changed them.
-      const timeout = call.timeout ?? DEFAULT_TIMEOUT_MS
-      const totalTimeout = call.totalTimeout ?? false
-      if (timeout === false) return send(request.signal)
-      const totalMs = totalTimeout === false ? undefined : startedAt + totalTimeout - performance.now()
-      return withoutTimer(inTime(request, timeout, totalMs, send))
+      // Looked at now: hooks after ours may have changed them.
+      const { throwHttpErrors = true, timeout, totalTimeout } = call
+      const send = async (signal: AbortSignal): Promise<Response> => {
+        const response = await fetch(request, { ...init, signal })
+        const failure = authFailureOf(response)
+        failures.set(request, failure)
+        if (failure && 'problem' in failure) {
+          const isThrown = typeof throwHttpErrors === 'function' ? throwHttpErrors(response.status) : throwHttpErrors
+          // Read now: when ky has made an error of it, it has read the body itself, for `error.data`.
+          if (isThrown) void failure.problem()
+        }
+        return response
+      }
+      return timeout === false
+        ? send(request.signal)
+        : withoutTimer(inTime(request, timeout ?? DEFAULT_TIMEOUT_MS, startedAt, totalTimeout, send))
     }
   }
 
@@ -144,35 +142,36 @@ export function createKy(authFetch: AuthFetch, options: KyOptions = {}): KyInsta
 }
 
 /**
- * Sends within ky's limits, on a clock that stands still while this request waits for a refresh, a login or a callback.
- *
- * @param totalMs what is left of `totalTimeout`, which counts everything
+ * Sends within ky's limits: `limitMs` on a clock that stands still while this request waits for a refresh, a login or a
+ * callback, and `totalMs` from `startedAt` on, whatever happens.
  */
 function inTime(
   request: Request,
   limitMs: number,
-  totalMs: number | undefined,
+  startedAt: number,
+  totalMs: number | false | undefined,
   send: (signal: AbortSignal) => Promise<Response>,
 ): Promise<Response> {
-  const late = new AbortController()
-  const signal = AbortSignal.any([request.signal, late.signal])
   return new Promise((resolve, reject) => {
+    const late = new AbortController()
     const expire = (): void => {
       const error = new TimeoutError(request)
       late.abort(error)
       // A transport that knows no signals must not keep the caller waiting.
       reject(error)
     }
-    let leftMs = limitMs
-    let runningSince = performance.now()
+    let now = performance.now()
+    const total = totalMs ? setTimeout(expire, startedAt + totalMs - now) : undefined
     let timer = setTimeout(expire, limitMs)
-    const total = totalMs === undefined ? undefined : setTimeout(expire, totalMs)
+    let leftMs = limitMs
+
+    const signal = AbortSignal.any([request.signal, late.signal])
     onAuthWait(signal, (isWaiting) => {
       clearTimeout(timer)
-      const now = performance.now()
-      if (isWaiting) leftMs -= now - runningSince
+      const before = now
+      now = performance.now()
+      if (isWaiting) leftMs -= now - before
       else timer = setTimeout(expire, leftMs)
-      runningSince = now
     })
     send(signal)
       .then(resolve, reject)
@@ -191,4 +190,4 @@ function inTime(
  */
 const withoutTimer = (work: Promise<Response>): Promise<Response> =>
   // biome-ignore lint/suspicious/noThenProperty: a promise could only hand over what it has been settled with
-  ({ then: (take: (value: Promise<Response>) => unknown) => Promise.resolve(take(work)) }) as never
+  ({ then: async (take: (value: Promise<Response>) => unknown) => take(work) }) as never

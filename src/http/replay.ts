@@ -2,8 +2,10 @@
  * Makes a body repeatable, or knows that it is not (B1, B2). A string or a Blob needs nothing; what its owner may change while
  * we wait is copied; what can be read only once is kept while it streams, up to a bound.
  */
-import { createId } from '../tokens.ts'
+import { createId } from '../id.ts'
 import { encodeForm } from './form-data.ts'
+
+const encoder: TextEncoder = new TextEncoder()
 
 export interface Replay {
   /** What to send as `init.body` the first time; undefined where the input itself carries the body. */
@@ -64,18 +66,28 @@ function inMemory(request: Request): Request | null {
   }
 }
 
-/** A ReadableStream as it is, an async iterable (a Node Readable is one) as a stream; null for everything else. */
-function streamOf(body: unknown): ReadableStream<Uint8Array> | null {
-  if (body instanceof ReadableStream) return body
-  const iterable = body as Partial<AsyncIterable<Uint8Array | string>>
-  const iterator = iterable[Symbol.asyncIterator]?.()
-  if (iterator === undefined) return null
-  const encoder = new TextEncoder()
+/**
+ * A ReadableStream as it is, an async iterable (a Node Readable is one) as a stream; null for everything else.
+ *
+ * @throws TypeError where it was read before: what is left of it would be a truncated body
+ */
+function streamOf(body: BodyInit): ReadableStream<Uint8Array> | null {
+  const isIterable = typeof (body as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator] === 'function'
+  if (!(body instanceof ReadableStream) && !isIterable) return null
+  // The platform itself says what is used up, and reads async iterables where its fetch does (Node). Elsewhere it makes a
+  // text of them, which is what a content type gives away.
+  const { body: stream, headers } = new Response(body)
+  return headers.has('content-type') ? fromIterable(body as unknown as AsyncIterable<Uint8Array | string>) : stream
+}
+
+function fromIterable(iterable: AsyncIterable<Uint8Array | string>): ReadableStream<Uint8Array> {
+  const iterator = iterable[Symbol.asyncIterator]()
   return new ReadableStream({
     async pull(controller) {
       const { done, value } = await iterator.next()
       if (done) controller.close()
-      else controller.enqueue(typeof value === 'string' ? encoder.encode(value) : value)
+      // Copied, because a generator may fill one buffer again and again.
+      else controller.enqueue(typeof value === 'string' ? encoder.encode(value) : new Uint8Array(value))
     },
     async cancel(reason) {
       await iterator.return?.(reason)
@@ -103,12 +115,13 @@ function keptWhileStreaming(
       const { done, value } = await reader.read()
       if (isReleased) return null
       if (done) return new Blob(chunks)
-      size += value.byteLength
+      const chunk = typeof value === 'string' ? encoder.encode(value) : (value as Uint8Array<ArrayBuffer>)
+      size += chunk.byteLength
       if (!(size <= limitBytes)) {
         release()
         return null
       }
-      chunks.push(value as Uint8Array<ArrayBuffer>)
+      chunks.push(chunk)
     }
   }
   // A source that fails makes the transport's send fail, and that is what the caller hears of it.

@@ -1,10 +1,11 @@
 /**
- * Stops refreshing for an endpoint that rejects freshly refreshed tokens (R13). A strike is a refresh wasted on it: after three
- * its 401 is handed back at once, with growing pauses between further tries. An accepted answer wipes the slate.
+ * Stops refreshing for an endpoint that rejects whatever a refresh brings (R13). Each credential that it rejects is a strike:
+ * after three its 401 is handed back at once, with growing pauses between further tries. An accepted answer wipes the slate.
  */
 import { monotonicNow } from '../clock.ts'
 
 const STRIKES = 3
+/** The first pause, and how long strikes are remembered before it. */
 const FIRST_PAUSE_MS = 10_000
 const LAST_PAUSE_MS = 600_000
 /** Endpoints remembered; paths with ids in them must not grow memory without bound. */
@@ -12,16 +13,15 @@ const MAX_ENDPOINTS = 256
 
 interface Endpoint {
   strikes: number
-  /** The credential of the last strike: a hundred requests that shared one refresh waste one refresh. */
-  lastCredential: object | null
+  /** The credential of the last strike: a hundred requests that share one refresh make one. */
+  credential: object
   pausedUntil: number
+  forgottenAt: number
 }
 
 export interface Breaker {
-  /** Whether a 401 of this endpoint is to be handed back without a refresh. */
-  isOpen(endpoint: string): boolean
-  /** The endpoint has rejected what a refresh has just brought. */
-  wasted(endpoint: string, credential: object): void
+  /** Whether a 401 of this endpoint may start, or join, a refresh of the credential that it rejects. Counts it. */
+  allows(endpoint: string, credential: object): boolean
   accepted(endpoint: string): void
   /** So that the happy path need not even build the endpoint's name. */
   isEmpty(): boolean
@@ -31,23 +31,27 @@ export interface Breaker {
 export function createBreaker(): Breaker {
   const endpoints = new Map<string, Endpoint>()
   return {
-    isOpen: (endpoint) => (endpoints.get(endpoint)?.pausedUntil ?? 0) > monotonicNow(),
-    wasted(endpoint, credential) {
-      const { strikes, lastCredential, pausedUntil } = endpoints.get(endpoint) ?? {
-        strikes: 0,
-        lastCredential: null,
-        pausedUntil: 0,
-      }
-      if (lastCredential === credential) return
+    allows(endpoint, credential) {
+      const now = monotonicNow()
+      const known = endpoints.get(endpoint)
+      const last = known !== undefined && now < known.forgottenAt ? known : undefined
+      // The same credential again: whoever comes now joins the refresh that is under way for it, or retries one that failed.
+      if (last?.credential === credential) return true
+      if (last !== undefined && now < last.pausedUntil) return false
+
+      const strikes = (last?.strikes ?? 0) + 1
+      const pauseMs = strikes < STRIKES ? 0 : Math.min(FIRST_PAUSE_MS * 2 ** (strikes - STRIKES), LAST_PAUSE_MS)
+      const pausedUntil = now + pauseMs
       // Written anew, so that the first key is the one that has been quiet for longest.
       endpoints.delete(endpoint)
-      const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** (strikes + 1 - STRIKES), LAST_PAUSE_MS)
       endpoints.set(endpoint, {
-        strikes: strikes + 1,
-        lastCredential: credential,
-        pausedUntil: strikes + 1 < STRIKES ? pausedUntil : monotonicNow() + pauseMs,
+        strikes,
+        credential,
+        pausedUntil,
+        forgottenAt: pausedUntil + Math.max(pauseMs, FIRST_PAUSE_MS),
       })
       if (endpoints.size > MAX_ENDPOINTS) endpoints.delete(endpoints.keys().next().value as string)
+      return true
     },
     accepted: (endpoint) => void endpoints.delete(endpoint),
     isEmpty: () => endpoints.size === 0,

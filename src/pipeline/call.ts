@@ -85,10 +85,8 @@ export function openCall(
 }
 
 /** The call as callbacks and events may see it: query, fragment and userinfo can hold secrets. */
-export const summaryOf = ({ method, url }: Pick<Call, 'method' | 'url'>): RequestSummary => ({
-  method: method.toUpperCase(),
-  url: url.origin + url.pathname,
-})
+export const summaryOf = ({ method, url }: Pick<Call, 'method' | 'url'>): RequestSummary =>
+  Object.freeze({ method: method.toUpperCase(), url: url.origin + url.pathname })
 
 /** What the breaker counts by. */
 export const endpointOf = ({ method, url }: Call): string => `${method} ${url.origin}${url.pathname}`

@@ -1,6 +1,5 @@
 /** Remembers why a response that was handed back is a 401 or a 403, for the code that holds only the response. */
 import { type Challenge, parseChallenges } from '../http/challenge.ts'
-import { safeReturnTo } from '../login/return-to.ts'
 import type { Denial, LoginNeed, StepUpNeed } from '../ports.ts'
 import { type Call, summaryOf } from './call.ts'
 
@@ -31,9 +30,10 @@ export function challengesOf(response: Response): readonly Challenge[] {
 }
 
 /** The scopes that challenges name, each once. */
-export const scopesOf = (challenges: readonly Challenge[]): string[] => [
-  ...new Set(challenges.flatMap(({ params }) => params.scope?.split(' ').filter(Boolean) ?? [])),
-]
+export const scopesOf = (challenges: readonly Challenge[]): readonly string[] =>
+  Object.freeze([...new Set(challenges.flatMap(({ params }) => words(params.scope)))])
+
+const words = (list: string | undefined): string[] => list?.split(' ').filter(Boolean) ?? []
 
 /** RFC 9470: the challenge that asks for a stronger or a more recent login. */
 export const stepUpChallenge = (challenges: readonly Challenge[]): Challenge | undefined =>
@@ -57,23 +57,25 @@ export function stepUpNeed(
 ): StepUpNeed {
   const maxAge = params.max_age
   return {
-    acrValues: params.acr_values?.split(' ').filter(Boolean) ?? [],
+    acrValues: Object.freeze(words(params.acr_values)),
     ...(maxAge !== undefined && /^\d{1,15}$/.test(maxAge) && { maxAgeSeconds: Number(maxAge) }),
-    scopes: params.scope?.split(' ').filter(Boolean) ?? [],
+    scopes: Object.freeze(words(params.scope)),
     request: summaryOf(call),
     challenges,
     signal,
   }
 }
 
-/** Where the user is: safe to come back to, and without what a login left in the address. */
+/** Where the user is: a path on the page's own origin, without what a login left in the address. */
 function currentPage(): string {
   const { location } = globalThis as { location?: Location }
   if (!location) return '/'
-  const url = new URL(location.href)
-  for (const name of [...url.searchParams.keys()]) {
-    if (/^(code|state|error.*|.*_token)$/.test(name)) url.searchParams.delete(name)
+  const { pathname, searchParams, hash } = new URL(location.href)
+  for (const name of [...searchParams.keys()]) {
+    if (/^(code|state|error.*|.*_token)$/.test(name)) searchParams.delete(name)
   }
-  if (/(^#|&)(code|state|error\w*|\w*_token)=/.test(url.hash)) url.hash = ''
-  return safeReturnTo(url.href, { base: url.origin })
+  const query = searchParams.size > 0 ? `?${searchParams}` : ''
+  // Two slashes at the start would make it another host's address to whoever navigates there.
+  const path = pathname.replace(/^[/\\]*/, '/')
+  return path + query + (/[#&](code|state|error\w*|\w*_token)=/.test(hash) ? '' : hash)
 }

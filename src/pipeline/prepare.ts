@@ -14,12 +14,14 @@ export const isReady = ({ shared: { engine }, settings }: Pipeline, live: Live |
 /**
  * The session to send with; null = nobody is signed in.
  *
+ * @param made the session that was current when the call was made, before the store had been read
  * @throws AuthError where the tokens have expired and cannot be refreshed for now, or where the session ended meanwhile
  */
-export async function prepare(pipeline: Pipeline, call: Call): Promise<Live | null> {
+export async function prepare(pipeline: Pipeline, call: Call, made: Live | null): Promise<Live | null> {
   const { shared } = pipeline
   await abortable(shared.engine.loading() ?? Promise.resolve(), call.signal)
   const base = shared.engine.current()
+  if (made !== null && made.sessionId !== base?.sessionId) throw ended(base)
   if (isReady(pipeline, base)) return base
   const outcome = await refreshFor(pipeline, call, base, 'expiring')
   switch (outcome.kind) {

@@ -4,7 +4,7 @@
  */
 import { patiently } from '../coordination/patience.ts'
 import { isSameCredential, type Live } from '../live.ts'
-import type { Cure, LoginNeed, RefreshReason } from '../ports.ts'
+import type { AuthScheme, Challenge, Cure, LoginNeed, RefreshReason } from '../ports.ts'
 import { type Call, endpointOf } from './call.ts'
 import { challengesOf, loginNeed, remember, stepUpChallenge, stepUpNeed } from './failures.ts'
 import { login, stepUp } from './login.ts'
@@ -35,9 +35,8 @@ export async function recover(
     return current
   }
 
-  const { scheme } = settings
-  const wanted = typeof scheme.cure === 'function' ? scheme.cure(challenges) : 'refresh'
-  const stronger = stepUpChallenge(challenges) ?? (wanted === 'step-up' ? challenges[0] : undefined)
+  const wanted = cureOf(settings.scheme, challenges)
+  const stronger = stepUpChallenge(challenges) ?? (wanted === 'step-up' ? (challenges[0] ?? UNSPECIFIED) : undefined)
   if (stronger !== undefined) {
     remember(response, stepUpNeed(call, stronger, challenges))
     return stepUp(pipeline, call, used, (signal) => stepUpNeed(call, stronger, challenges, signal))
@@ -50,6 +49,18 @@ export async function recover(
   remember(response, loginNeed(call, next, challenges))
   call.hasLoggedIn = true
   return login(pipeline, call, used, (signal) => loginNeed(call, next, challenges, signal))
+}
+
+/** What a scheme's 'step-up' stands on where the 401 says nothing. */
+const UNSPECIFIED: Challenge = { scheme: '', params: {} }
+
+/** What the scheme says would help; a mistake in it must not cost the caller a response. */
+function cureOf(scheme: AuthScheme, challenges: readonly Challenge[]): Cure {
+  try {
+    return typeof scheme.cure === 'function' ? scheme.cure(challenges) : 'refresh'
+  } catch {
+    return 'refresh'
+  }
 }
 
 /** Nobody is signed in: whether that is for a login to mend. A session that was signed out on purpose is not (R12). */
@@ -73,12 +84,7 @@ async function cure(
     return current
   }
   if (wanted === 'login' || settings.refresh === undefined) return 'session-over'
-  const endpoint = endpointOf(call)
-  if (call.hasRefreshed) {
-    shared.breaker.wasted(endpoint, current)
-    return null
-  }
-  if (shared.breaker.isOpen(endpoint)) return null
+  if (call.hasRefreshed || !shared.breaker.allows(endpointOf(call), current)) return null
   const outcome = await refreshFor(pipeline, call, current, 'rejected')
   switch (outcome.kind) {
     case 'fresh':

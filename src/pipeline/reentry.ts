@@ -7,8 +7,9 @@
  */
 
 interface AsyncContext {
-  run<T>(value: unknown, task: () => T): T
-  getStore(): unknown
+  run<T>(value: readonly AbortSignal[], task: () => T): T
+  getStore(): readonly AbortSignal[] | undefined
+  disable?(): void
 }
 
 export interface Reentry {
@@ -19,32 +20,53 @@ export interface Reentry {
 
 type BuiltinLookup = { getBuiltinModule?: (id: string) => { AsyncLocalStorage?: new () => AsyncContext } | undefined }
 
+/**
+ * One for the process, made when it is first needed and switched off while nobody is inside: on Node 22 each further one, and
+ * each one that is on, makes every promise of the process slower.
+ */
+let context: AsyncContext | null | undefined
+const inside = new Set<AbortSignal>()
+
+function asyncContext(): AsyncContext | null {
+  if (context === undefined) {
+    const lookup = (globalThis as { process?: BuiltinLookup }).process
+    const Context = lookup?.getBuiltinModule?.('node:async_hooks')?.AsyncLocalStorage
+    context = Context ? new Context() : null
+  }
+  return context
+}
+
 export function createReentry(): Reentry {
-  const lookup = (globalThis as { process?: BuiltinLookup }).process
-  const Context = lookup?.getBuiltinModule?.('node:async_hooks')?.AsyncLocalStorage
-  const context = Context && new Context()
   const signals = new Set<AbortSignal>()
   let depth = 0
+  const leave = (signal: AbortSignal): void => {
+    signals.delete(signal)
+    if (inside.delete(signal) && inside.size === 0) context?.disable?.()
+  }
   return {
     async enter(signal, task) {
+      const ambient = asyncContext()
       signals.add(signal)
-      signal.addEventListener('abort', () => signals.delete(signal))
+      inside.add(signal)
+      signal.addEventListener('abort', () => leave(signal))
       depth++
       let work: ReturnType<typeof task>
       try {
-        work = context ? context.run(signal, task) : task()
+        work = ambient ? ambient.run([...(ambient.getStore() ?? []), signal], task) : task()
       } finally {
         depth--
       }
       try {
         return await work
       } finally {
-        signals.delete(signal)
+        leave(signal)
       }
     },
     isInside: (signal) =>
-      // By signal, because what a past refresher has left running is inside nothing any more.
       signals.size > 0 &&
-      (depth > 0 || signals.has(context?.getStore() as AbortSignal) || signals.has(signal as AbortSignal)),
+      // By signal, because what a past refresher has left running is inside nothing any more.
+      (depth > 0 ||
+        (signal != null && signals.has(signal)) ||
+        (context?.getStore()?.some((entered) => signals.has(entered)) ?? false)),
   }
 }

@@ -6,10 +6,11 @@ import pRetry from 'p-retry'
 import { monotonicNow, sleep, within } from '../clock.ts'
 import { AuthError } from '../errors.ts'
 import { bareFetch } from '../http/bare-fetch.ts'
+import { createId } from '../id.ts'
 import type { Live } from '../live.ts'
 import type { Settings } from '../options.ts'
 import type { Refresher, RefreshReason } from '../ports.ts'
-import { createId, type ReceivedTokens, receiveTokens } from '../tokens.ts'
+import { type ReceivedTokens, receiveTokens } from '../tokens.ts'
 import { secretsOf, withoutSecrets } from './secrets.ts'
 import type { RefreshOutcome, SharedSession } from './shared-session.ts'
 import { type Failure, judgeFailure } from './verdict.ts'
@@ -75,9 +76,10 @@ async function attempt(
 ): Promise<RefreshOutcome> {
   const { engine, backoff } = shared
   const startedAt = monotonicNow()
-  const told = { refreshId: createId(), reason, attempts: 0 }
+  const told = { refreshId: createId(), reason, attempts: 0, epoch: engine.epoch() }
   const report = (failure?: Failure): void => {
-    const payload = { ...told, durationMs: Math.round(monotonicNow() - startedAt) }
+    const { epoch: _, ...named } = told
+    const payload = { ...named, durationMs: Math.round(monotonicNow() - startedAt) }
     if (failure) engine.report({ event: 'refresh-failed', payload: { ...payload, ...failure } })
     else engine.report({ event: 'refreshed', payload })
   }
@@ -85,7 +87,7 @@ async function attempt(
   const answer = await ask(shared, settings, base, told)
   if (!(answer instanceof Refused)) {
     backoff.reset()
-    await engine.commit(base, answer)
+    await engine.commit(base, told.epoch, answer)
     const outcome = whatCameOf(shared, base, { isAdopted: false, hasAsked: true })
     if (outcome.kind === 'fresh') report()
     return outcome
@@ -118,7 +120,7 @@ async function ask(
   shared: SharedSession,
   settings: Settings,
   base: Live | null,
-  told: { reason: RefreshReason; attempts: number },
+  told: { reason: RefreshReason; attempts: number; epoch: number },
 ): Promise<ReceivedTokens | Refused> {
   const { refreshTimeoutMs } = settings
   const deadline = monotonicNow() + refreshTimeoutMs
@@ -130,7 +132,7 @@ async function ask(
     told.attempts++
     const received = await askOnce(shared, settings, base, told.reason, timeout.signal)
     // R11: too late for those who waited, and yet the only tokens that the server still honours.
-    if (timeout.signal.aborted) await shared.engine.commit(base, received)
+    if (timeout.signal.aborted) await shared.engine.commit(base, told.epoch, received)
     return received
   }
   const onLate = (): Refused => {

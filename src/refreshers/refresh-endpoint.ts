@@ -20,9 +20,9 @@ export interface RefreshEndpointOptions {
    */
   format?: 'form' | 'json'
   /** Set it for an endpoint that knows the session by a cookie; then a refresh token is not needed. */
-  credentials?: RequestCredentials
+  credentials?: NonNullable<RequestInit['credentials']>
   /** More headers, a CSRF header for example. */
-  headers?: HeadersInit
+  headers?: NonNullable<RequestInit['headers']>
   /** Makes the members of the body in place of `grant_type`, `refresh_token` and `client_id`. */
   body?: (tokens: TokenSet | null) => unknown
 }
@@ -77,8 +77,7 @@ export function refreshEndpoint(options: RefreshEndpointOptions): Refresher {
     const response = await fetch(url instanceof URL ? url.href : url, {
       method: 'POST',
       headers: sent,
-      body:
-        format === 'json' ? JSON.stringify(members) : String(new URLSearchParams(members as Record<string, string>)),
+      body: format === 'json' ? JSON.stringify(members) : formOf(members),
       signal,
       ...(credentials !== undefined && { credentials }),
     })
@@ -86,14 +85,22 @@ export function refreshEndpoint(options: RefreshEndpointOptions): Refresher {
   }
 }
 
+/** A form made already goes as it is; of an object, as in JSON, undefined members are left out rather than sent as a word. */
+function formOf(members: unknown): string {
+  if (typeof members === 'string' || members instanceof URLSearchParams) return String(members)
+  const given = Object.entries(Object(members)).filter(([, value]) => value !== undefined)
+  return String(new URLSearchParams(given as string[][]))
+}
+
 /** @param isCookieBased whether success may come without tokens, in a cookie that we never see */
 async function readAnswer(response: Response, isCookieBased: boolean): Promise<TokenResponse | true> {
   const { status, ok, headers } = response
-  const answer = parsed(await boundedText(response, ANSWER_BYTES, ANSWER_MS))
-  if (ok && answer !== null && !('error' in answer)) {
+  const text = await boundedText(response, ANSWER_BYTES, ANSWER_MS)
+  const answer = parsed(text)
+  if (ok && answer !== null && !answer.error) {
     return isCookieBased && !('access_token' in answer || 'accessToken' in answer) ? true : (answer as TokenResponse)
   }
-  if (ok && isCookieBased && status === 204) return true
+  if (ok && isCookieBased && text === '') return true
 
   const message = `The refresh endpoint answered ${status}${ok ? ' without tokens' : ''}`
   const retryAfter = retryAfterMs(headers.get('retry-after'), wallNow()) ?? undefined

@@ -37,10 +37,13 @@ export async function recordingServer(answer: Answer, isKeeping = true): Promise
   const arrivals: Arrival[] = []
   const waiting = new Set<{ count: number; resolve: () => void }>()
   const open = new Set<Socket>()
+  const ends = new WeakMap<Socket, Array<() => void>>()
   const sockets = { most: 0, total: 0 }
 
   const server = createServer(async (message, response) => {
-    const arrival = record(message, isKeeping)
+    const arrival = record(message, isKeeping, (end) => {
+      ends.set(message.socket, [...(ends.get(message.socket) ?? []), end])
+    })
     arrivals.push(arrival)
     for (const waiter of waiting) if (arrivals.length >= waiter.count) waiter.resolve()
     response.on('error', () => {})
@@ -51,7 +54,11 @@ export async function recordingServer(answer: Answer, isKeeping = true): Promise
     open.add(socket)
     sockets.most = Math.max(sockets.most, open.size)
     socket.on('error', () => {})
-    socket.once('close', () => open.delete(socket))
+    socket.once('close', () => {
+      open.delete(socket)
+      // Node forgets a request that was answered before its last byte: only the socket tells that it broke off.
+      for (const end of ends.get(socket) ?? []) end()
+    })
   })
   await new Promise<void>((listening) => void server.listen(0, '127.0.0.1', listening))
   const { port } = server.address() as AddressInfo
@@ -82,7 +89,7 @@ export async function recordingServer(answer: Answer, isKeeping = true): Promise
   }
 }
 
-function record(message: IncomingMessage, isKeeping: boolean): Arrival {
+function record(message: IncomingMessage, isKeeping: boolean, onSocketEnd: (end: () => void) => void): Arrival {
   const chunks: Buffer[] = []
   let length = 0
   message.on('data', (chunk: Buffer) => {
@@ -104,6 +111,7 @@ function record(message: IncomingMessage, isKeeping: boolean): Arrival {
     whole: new Promise((resolve) => {
       message.once('end', () => resolve(true))
       message.once('close', () => resolve(message.complete))
+      onSocketEnd(() => resolve(message.complete))
     }),
     message,
   }

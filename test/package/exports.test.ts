@@ -13,6 +13,7 @@ const publicNames: Record<string, string[]> = {
     'isAuthError',
     'jwtExpiresAt',
     'memoryStore',
+    'onAuthWait',
     'parseChallenges',
     'refreshEndpoint',
     'safeReturnTo',

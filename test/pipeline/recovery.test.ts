@@ -128,6 +128,31 @@ describe('R1', () => {
     expect(refresh.mock.calls.map(([{ tokens }]) => tokens?.refreshToken)).toEqual(['rt-2'])
   })
 
+  it('R1 a call that is overtaken by newer tokens again and again ends after three sends at most', async () => {
+    const server = heldApi()
+    let generation = 1
+    const refresh = vi.fn<Refresher>(async () => {
+      generation++
+      return { accessToken: `at-${generation}`, refreshToken: `rt-${generation}` }
+    })
+    const api = createAuthFetch({ baseUrl, fetch: server.fetch, store: memoryStore(first), refresh })
+    const call = api('/orders')
+    let isDone = false
+    void call.then(() => {
+      isDone = true
+    })
+    for (let sends = 0; !isDone && sends < 10; sends++) {
+      const request = await server.request(sends)
+      await api.refresh()
+      request.reject()
+      await vi.waitFor(() => expect(isDone || server.requests.length > sends + 1).toBe(true))
+    }
+    expect((await call).status).toBe(401)
+    expect(server.requests.length).toBeLessThanOrEqual(3)
+    // Its own allowance was never needed.
+    expect(refresh).toHaveBeenCalledTimes(server.requests.length)
+  })
+
   it('R1 at most one refresh and three sends a call, whatever the server, the refresher and others on the store do', async () => {
     const turn = fc.record({
       status: fc.constantFrom(401, 401, 401, 401, 200, 403, 500),
@@ -254,6 +279,36 @@ describe('R2', () => {
     expect(tokens?.accessToken).toBe('at-2')
     expect(responses.every(({ status }) => status === 200)).toBe(true)
     expect(world.refreshes).toEqual(['rt-1'])
+  })
+})
+
+describe('a session whose credential is a cookie', () => {
+  it('R2 100 requests that get 401 together share one refresh', async () => {
+    let isFresh = false
+    const refresh = vi.fn<Refresher>(async () => {
+      isFresh = true
+      return true
+    })
+    const fetch = async () => (isFresh ? Response.json({ ok: true }) : unauthorized())
+    const api = createAuthFetch({ baseUrl, fetch, refresh })
+    await api.signIn(true)
+    const responses = await Promise.all(Array.from({ length: 100 }, () => api('/orders')))
+    expect(responses.map(({ status }) => status)).toEqual(Array(100).fill(200))
+    expect(refresh).toHaveBeenCalledTimes(1)
+  })
+
+  it('R3 a late 401 starts no refresh', async () => {
+    const server = heldApi()
+    const refresh = vi.fn<Refresher>(async () => true)
+    const api = createAuthFetch({ baseUrl, fetch: server.fetch, refresh })
+    await api.signIn(true)
+    const call = api('/slow')
+    const sent = await server.request(0)
+    await api.refresh()
+    sent.reject()
+    ;(await server.request(1)).accept()
+    expect((await call).status).toBe(200)
+    expect(refresh).toHaveBeenCalledTimes(1)
   })
 })
 
@@ -696,6 +751,77 @@ describe('R5 a refresher that calls the wrapped fetch', { timeout: 2000 }, () =>
     await api.refresh()
     expect((await api('/orders')).status).toBe(200)
     expect((await poll.promise).status).toBe(200)
+  })
+
+  describe('where there is no AsyncLocalStorage, as in a browser', () => {
+    beforeEach(() => vi.stubGlobal('process', { ...process, getBuiltinModule: undefined }))
+    afterEach(() => {
+      vi.unstubAllGlobals()
+    })
+
+    it.each([undefined, Date.now() - 1000])('R5 at once, expiry %s', async (expiresAt) => {
+      const { fetch } = homemade()
+      const store = memoryStore({ ...first, ...(expiresAt !== undefined && { expiresAt }) })
+      const api: AuthFetch = createAuthFetch({
+        baseUrl,
+        fetch,
+        store,
+        refresh: async () => (await api('/refresh', { method: 'POST' })).json(),
+      })
+      expect((await api('/orders')).status).toBe(200)
+    })
+
+    it.each([undefined, Date.now() - 1000])(
+      'R5 after awaits, with the signal of its context, expiry %s',
+      async (expiresAt) => {
+        const { fetch } = homemade()
+        const store = memoryStore({ ...first, ...(expiresAt !== undefined && { expiresAt }) })
+        const api: AuthFetch = createAuthFetch({
+          baseUrl,
+          fetch,
+          store,
+          async refresh({ signal }) {
+            await null
+            return (await api('/refresh', { method: 'POST', signal })).json()
+          },
+        })
+        expect((await api('/orders')).status).toBe(200)
+      },
+    )
+
+    it('R5 refresh() at once rejects with reentrant-refresh', async () => {
+      const api: AuthFetch = createAuthFetch({
+        baseUrl,
+        fetch: scriptedFetch(401).fetch,
+        store: memoryStore(first),
+        refreshRetries: 0,
+        refresh: () => api.refresh(),
+      })
+      expect(await rejectionOf(api('/orders'))).toMatchObject({ cause: { code: 'reentrant-refresh' } })
+    })
+
+    it('R5 after awaits and without that signal it ends within refreshTimeoutMs, and the next call works', async () => {
+      const { fetch } = homemade()
+      let isOld = true
+      const api: AuthFetch = createAuthFetch({
+        baseUrl,
+        fetch,
+        store: memoryStore({ ...first, expiresAt: Date.now() - 1000 }),
+        refreshTimeoutMs: 50,
+        async refresh() {
+          await null
+          if (isOld) await api('/refresh')
+          return { accessToken: 'at-2' }
+        },
+      })
+      const outcome = await api('/orders').then(
+        ({ status }) => status,
+        ({ code }) => code,
+      )
+      expect([200, 'refresh-timeout']).toContain(outcome)
+      isOld = false
+      expect((await api('/orders')).status).toBe(200)
+    })
   })
 
   it('R5 two clients whose refreshers call each other do not wait for each other', async () => {

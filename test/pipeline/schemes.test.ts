@@ -1,0 +1,295 @@
+// R1, L1, L5, D1: schemes that a user writes from the port: how tokens become headers, and what would cure a 401.
+import { describe, expect, it } from 'vitest'
+import {
+  type AuthFetchOptions,
+  type AuthScheme,
+  authFailureOf,
+  type Cure,
+  createAuthFetch,
+  memoryStore,
+  type TokenSet,
+} from '../../src/index.ts'
+import { accepting, ok, unauthorized } from '../helpers/answer.ts'
+import { deferred } from '../helpers/deferred.ts'
+import { fakeTime, flush } from '../helpers/fake-time.ts'
+import { type Answering, recorder } from '../helpers/recorder.ts'
+import { rejectionOf } from '../helpers/rejection.ts'
+
+fakeTime()
+
+/** Bearer, but for what a test makes different. */
+const schemeWith = (traits: Partial<AuthScheme>): AuthScheme => ({
+  name: 'own',
+  headers: ['authorization'],
+  attach: (headers, { accessToken }) => headers.set('authorization', `Bearer ${accessToken}`),
+  ...traits,
+})
+
+function client(scheme: AuthScheme, answer: Answering, options: AuthFetchOptions = {}) {
+  const transport = recorder(answer)
+  let refreshes = 0
+  const api = createAuthFetch({
+    baseUrl: 'https://api.test',
+    fetch: transport.fetch,
+    store: memoryStore({ accessToken: 'old' }),
+    scheme,
+    refresh: async () => {
+      refreshes++
+      return { accessToken: 'new' }
+    },
+    ...options,
+  })
+  return { api, transport, refreshes: () => refreshes }
+}
+
+describe('attach()', () => {
+  it('R1 is given the headers, the tokens and the request, anew for each send', async () => {
+    const given: Array<[string | null, TokenSet, string, string]> = []
+    const scheme = schemeWith({
+      attach(headers, tokens, { method, url }) {
+        given.push([headers.get('authorization'), tokens, method, url.href])
+        headers.set('authorization', `Bearer ${tokens.accessToken}`)
+      },
+    })
+    const { api } = client(scheme, accepting('new'))
+    expect((await api('/me?tab=1', { method: 'DELETE' })).status).toBe(200)
+    expect(given).toEqual([
+      [null, { accessToken: 'old' }, 'DELETE', 'https://api.test/me?tab=1'],
+      [null, { accessToken: 'new' }, 'DELETE', 'https://api.test/me?tab=1'],
+    ])
+  })
+
+  it('R1 may take its time, for the first send and for the second', async () => {
+    const scheme = schemeWith({
+      async attach(headers, { accessToken }) {
+        await new Promise((resolve) => setImmediate(resolve))
+        headers.set('authorization', `Bearer ${accessToken}`)
+      },
+    })
+    const { api, transport } = client(scheme, accepting('new'))
+    expect((await api('/me')).status).toBe(200)
+    expect(transport.credentials()).toEqual(['Bearer old', 'Bearer new'])
+  })
+
+  it('R1 R12 sets headers of its own, and what it set the first time is gone the second time', async () => {
+    let proofs = 0
+    const scheme = schemeWith({
+      headers: ['authorization', 'X-Proof', 'x-first'],
+      attach(headers, { accessToken }) {
+        headers.set('authorization', `Proof ${accessToken}`)
+        headers.set('x-proof', `${++proofs}`)
+        if (proofs === 1) headers.set('x-first', 'yes')
+      },
+    })
+    const { api, transport } = client(scheme, ({ credential }) => (credential === 'Proof new' ? ok() : unauthorized()))
+    expect((await api('/me', { headers: { 'x-mine': 'kept' } })).status).toBe(200)
+    expect(transport.sent.map(({ headers }) => Object.fromEntries(headers))).toEqual([
+      { authorization: 'Proof old', 'x-proof': '1', 'x-first': 'yes', 'x-mine': 'kept' },
+      { authorization: 'Proof new', 'x-proof': '2', 'x-mine': 'kept' },
+    ])
+  })
+
+  it('O3 a header of the scheme that the caller set makes the request the caller’s own', async () => {
+    const scheme = schemeWith({ headers: ['X-Api-Key'], attach: (headers) => headers.set('x-api-key', 'ours') })
+    const { api, transport, refreshes } = client(scheme, () => unauthorized())
+    expect((await api('/me', { headers: { 'x-api-key': 'theirs' } })).status).toBe(401)
+    expect(transport.sent.map(({ headers }) => headers.get('x-api-key'))).toEqual(['theirs'])
+    expect(refreshes()).toBe(0)
+  })
+
+  it.each(['at once', 'later'])(
+    'E1 fails %s: the call rejects without the token, and nothing is sent',
+    async (when) => {
+      const scheme = schemeWith({
+        attach(headers, { accessToken }) {
+          if (when === 'later') return Promise.reject(new Error(`cannot sign ${accessToken}-secret`))
+          headers.set('authorization', `Bearer ${accessToken}-secret\n`)
+          headers.append('x', `${accessToken}-secret\n\n: `)
+          throw new Error(`cannot sign ${accessToken}-secret`)
+        },
+      })
+      const { api, transport } = client(scheme, () => ok(), { store: memoryStore({ accessToken: 'at-secret' }) })
+      const reason = await rejectionOf(api('/me'))
+      expect(reason).toBeInstanceOf(Error)
+      expect(String((reason as Error).stack) + String(reason)).not.toContain('at-secret')
+      expect(transport.sent).toEqual([])
+    },
+  )
+
+  it('R12 a sign-out while it takes its time: the old session’s token still goes out at most once', async () => {
+    const signing = deferred<void>()
+    const scheme = schemeWith({
+      async attach(headers, { accessToken }) {
+        await signing.promise
+        headers.set('authorization', `Bearer ${accessToken}`)
+      },
+    })
+    const { api, transport } = client(scheme, () => unauthorized())
+    const call = api('/me')
+    await flush()
+    await api.signOut()
+    signing.resolve()
+    expect((await call).status).toBe(401)
+    expect(transport.sent.length).toBeLessThanOrEqual(1)
+  })
+
+  it('R10 is not called for a cookie session, nor for nobody', async () => {
+    let calls = 0
+    const scheme = schemeWith({ attach: () => void calls++ })
+    const { api } = client(scheme, () => ok(), { store: memoryStore(), refresh: async () => null })
+    await api('/me')
+    await api.signIn(true)
+    await api('/me')
+    expect(calls).toBe(0)
+  })
+})
+
+describe('observe()', () => {
+  it('R1 sees every answer: good ones, bad ones, and the 401 that is replaced', async () => {
+    const seen: string[] = []
+    const scheme = schemeWith({
+      observe: ({ status }, { method, url }) => void seen.push(`${method} ${url.pathname} ${status}`),
+    })
+    const { api } = client(scheme, (sent, index) =>
+      sent.url.endsWith('/no') ? new Response(null, { status: 403 }) : accepting('new')(sent, index),
+    )
+    await api('/me')
+    await api('/me')
+    await api('/no', { method: 'PUT' })
+    expect(seen).toEqual(['GET /me 401', 'GET /me 200', 'GET /me 200', 'PUT /no 403'])
+  })
+
+  it('E3 throws: the caller has the answer all the same', async () => {
+    const scheme = schemeWith({
+      observe() {
+        throw new Error('broken')
+      },
+    })
+    const { api } = client(scheme, accepting('new'))
+    expect((await api('/me')).status).toBe(200)
+  })
+})
+
+describe('cure()', () => {
+  const curing = (cure: Cure): AuthScheme => schemeWith({ cure: () => cure })
+
+  it('R1 is given the challenges', async () => {
+    const given: unknown[] = []
+    const scheme = schemeWith({
+      cure: (challenges) => {
+        given.push(challenges)
+        return 'refresh'
+      },
+    })
+    const { api } = client(scheme, (sent, index) =>
+      index === 0 ? unauthorized('Own nonce="n-1"') : accepting('new')(sent, index),
+    )
+    expect((await api('/me')).status).toBe(200)
+    expect(given).toEqual([[{ scheme: 'own', params: { nonce: 'n-1' } }]])
+  })
+
+  it('R1 again: the same tokens, once, with what was learnt; no refresh', async () => {
+    let nonce = 'none'
+    const scheme = schemeWith({
+      headers: ['authorization', 'x-nonce'],
+      attach(headers, { accessToken }) {
+        headers.set('authorization', `Own ${accessToken}`)
+        headers.set('x-nonce', nonce)
+      },
+      observe: ({ headers }) => {
+        nonce = headers.get('x-next-nonce') ?? nonce
+      },
+      cure: ([challenge]) => (challenge?.params.error === 'use_nonce' ? 'again' : 'refresh'),
+    })
+    const { api, transport, refreshes } = client(scheme, ({ headers }) =>
+      headers.get('x-nonce') === 'n-1'
+        ? ok()
+        : new Response(null, {
+            status: 401,
+            headers: { 'x-next-nonce': 'n-1', 'www-authenticate': 'Own error="use_nonce"' },
+          }),
+    )
+    expect((await api('/me', { method: 'POST', body: 'kept' })).status).toBe(200)
+    expect(transport.sent.map(({ headers, init }) => [headers.get('authorization'), init?.body])).toEqual([
+      ['Own old', 'kept'],
+      ['Own old', 'kept'],
+    ])
+    expect(refreshes()).toBe(0)
+  })
+
+  it('R1 again, and again, and again: sent twice, and the 401 is handed back', async () => {
+    const { api, transport, refreshes } = client(curing('again'), () => unauthorized())
+    expect((await api('/me')).status).toBe(401)
+    expect(transport.sent).toHaveLength(2)
+    expect(refreshes()).toBe(0)
+  })
+
+  it('R1 again and then a refresh: both, once each', async () => {
+    const cures: Cure[] = ['again', 'refresh', 'again', 'refresh']
+    const scheme = schemeWith({ cure: () => cures.shift() ?? 'refresh' })
+    const { api, transport, refreshes } = client(scheme, accepting('new'))
+    expect((await api('/me')).status).toBe(200)
+    expect(transport.credentials()).toEqual(['Bearer old', 'Bearer old', 'Bearer new'])
+    expect(refreshes()).toBe(1)
+  })
+
+  it('L1 login: no refresh, one login for everyone, and all resume', async () => {
+    let asked = 0
+    const { api, refreshes } = client(curing('login'), accepting('signed-in'), {
+      onLoginRequired: (need) => {
+        asked++
+        expect(need.reason).toBe('session-over')
+        return { accessToken: 'signed-in' }
+      },
+    })
+    const statuses = await Promise.all(Array.from({ length: 10 }, async () => (await api('/me')).status))
+    expect(statuses).toEqual(Array(10).fill(200))
+    expect(asked).toBe(1)
+    expect(refreshes()).toBe(0)
+  })
+
+  it('L1 login, and nobody to ask: the 401 is handed back', async () => {
+    const { api, transport, refreshes } = client(curing('login'), () => unauthorized())
+    const response = await api('/me')
+    expect(response.status).toBe(401)
+    expect(authFailureOf(response)).toMatchObject({ reason: 'session-over' })
+    expect([transport.sent.length, refreshes()]).toEqual([1, 0])
+  })
+
+  it('L5 step-up: asked for though no challenge says so', async () => {
+    const { api, refreshes } = client(curing('step-up'), accepting('strong'), {
+      onStepUp: ({ acrValues }) => {
+        expect(acrValues).toEqual(['gold'])
+        return { accessToken: 'strong' }
+      },
+      fetch: recorder((sent, index) =>
+        index === 0 ? unauthorized('Own acr_values="gold"') : accepting('strong')(sent, index),
+      ).fetch,
+    })
+    expect((await api('/me')).status).toBe(200)
+    expect(refreshes()).toBe(0)
+  })
+
+  it('L5 step-up, where the 401 has no challenge at all: no refresh', async () => {
+    let asked = 0
+    const { api, refreshes } = client(curing('step-up'), () => new Response(null, { status: 401 }), {
+      onStepUp: () => {
+        asked++
+        return null
+      },
+    })
+    expect((await api('/me')).status).toBe(401)
+    expect(refreshes()).toBe(0)
+    expect(asked).toBe(1)
+  })
+
+  it('E3 throws: a refresh, as if it had said nothing', async () => {
+    const scheme = schemeWith({
+      cure() {
+        throw new Error('broken')
+      },
+    })
+    const { api } = client(scheme, accepting('new'))
+    expect((await api('/me')).status).toBe(200)
+  })
+})
