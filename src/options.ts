@@ -1,6 +1,6 @@
 /** The options of `createAuthFetch`: what they mean, their defaults (the only place), and what is refused at creation. */
-import { misuse } from './errors.ts'
 import { type Origins, originTest, pageUrl } from './http/origins.ts'
+import { expected, ownOptions } from './option-check.ts'
 import type {
   AuthScheme,
   Denial,
@@ -116,18 +116,9 @@ export type Settings = Readonly<Record<Limits, number>> & {
 const CALLBACKS = ['refresh', 'onPermissionDenied', 'onLoginRequired', 'onStepUp', 'classify', 'fetch'] as const
 const KNOWN = ['baseUrl', 'origins', 'store', 'scheme', ...CALLBACKS, ...Object.keys(DEFAULTS)]
 
-const expected = (option: string, what: string): TypeError =>
-  misuse('ERR_INVALID_OPTION', `Expected the option \`${option}\` to be ${what}`)
-
 /** @throws TypeError with an `ERR_…` code that says what was expected */
 export function readOptions(options: AuthFetchOptions): Settings {
-  if (typeof options !== 'object' || options === null) throw expected('options', 'an object')
-  const given: AuthFetchOptions = { __proto__: null, ...options } as AuthFetchOptions
-  for (const name of Object.keys(given)) {
-    if (!KNOWN.includes(name)) {
-      throw misuse('ERR_UNKNOWN_OPTION', `Unknown option \`${name}\`; did you mean \`${nearest(name, KNOWN)}\`?`)
-    }
-  }
+  const given = ownOptions(options, KNOWN)
   for (const name of CALLBACKS) {
     if (given[name] !== undefined && typeof given[name] !== 'function') throw expected(name, 'a function')
   }
@@ -148,7 +139,7 @@ export function readOptions(options: AuthFetchOptions): Settings {
   const limits = {} as Record<Limits, number>
   for (const name of Object.keys(DEFAULTS) as Array<keyof typeof DEFAULTS>) {
     if (name === 'allowInsecure') continue
-    const value = given[name] ?? DEFAULTS[name]
+    const value = given[name] === undefined ? DEFAULTS[name] : given[name]
     if (typeof value !== 'number' || !(value >= 0)) throw expected(name, 'a number that is not negative')
     limits[name] = value
   }
@@ -171,22 +162,4 @@ export function readOptions(options: AuthFetchOptions): Settings {
     // Read at each call, because Sentry and MSW patch the global.
     transport: given.fetch ?? ((...args) => globalThis.fetch(...args)),
   }
-}
-
-/** The known name with the fewest edits, Levenshtein's distance. */
-function nearest(name: string, known: readonly string[]): string {
-  const distance = (a: string, b: string): number => {
-    let row = Array.from({ length: b.length + 1 }, (_, column) => column)
-    for (const [index, letter] of [...a].entries()) {
-      const next = [index + 1]
-      for (let column = 1; column <= b.length; column++) {
-        const cost = letter === b[column - 1] ? 0 : 1
-        next.push(Math.min((next[column - 1] ?? 0) + 1, (row[column] ?? 0) + 1, (row[column - 1] ?? 0) + cost))
-      }
-      row = next
-    }
-    return row[b.length] ?? 0
-  }
-  const target = name.toLowerCase()
-  return [...known].sort((a, b) => distance(target, a.toLowerCase()) - distance(target, b.toLowerCase()))[0] ?? ''
 }

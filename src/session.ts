@@ -65,6 +65,7 @@ export function createEngine(tokenStore: TokenStore): SessionEngine {
   let epoch = 0
   /** What the store holds as far as we know; undefined = it has not been read yet. */
   let storedVersion: number | null | undefined
+  let highestVersion = 0
   /** Why memory is ahead of the store, or null where it is not. */
   let ahead: 'signed-in' | 'signed-out' | 'refreshed' | null = null
   let loading: Promise<void> | null = null
@@ -165,6 +166,7 @@ export function createEngine(tokenStore: TokenStore): SessionEngine {
   const take = (stored: StoredSession | null): void => {
     const isFirst = storedVersion === undefined
     const version = stored?.version ?? null
+    highestVersion = Math.max(highestVersion, version ?? 0)
     if (stored !== null && gone.includes(stored.sessionId)) {
       if (ahead !== null) storedVersion = version
     } else if (live !== null && stored !== null && isSameCredential(live, stored)) {
@@ -210,7 +212,7 @@ export function createEngine(tokenStore: TokenStore): SessionEngine {
     if (storedVersion === undefined) await reread()
     for (let attempt = 0; ahead !== null && storedVersion !== undefined; attempt++) {
       if (attempt === WRITE_ATTEMPTS) return store.refuse()
-      if (live !== null) live.version = Math.max(live.version, (storedVersion ?? 0) + 1)
+      if (live !== null && live.version <= (storedVersion ?? 0)) live.version = nextVersion(live)
       const target = live
       const hasWritten = await write(target && asStored(target), storedVersion)
       if (hasWritten === undefined) return
@@ -232,8 +234,15 @@ export function createEngine(tokenStore: TokenStore): SessionEngine {
     return writer
   }
 
-  /** Starting at the wall clock keeps a new session's versions clear of every earlier session's in the same store. */
-  const nextVersion = (base: Live | null): number => Math.max(base?.version ?? wallNow(), storedVersion ?? 0) + 1
+  /**
+   * Above everything seen so far. A new session starts at the wall clock, in microseconds of which we make up the last digits:
+   * a version that comes back after a removal would let somebody overwrite a session that is not theirs.
+   */
+  const nextVersion = (base: Live | null): number => {
+    const least = base?.version ?? wallNow() * 1000 + Math.floor(Math.random() * 1000)
+    highestVersion = Math.max(least, highestVersion, storedVersion ?? 0) + 1
+    return highestVersion
+  }
 
   const engine: SessionEngine = {
     current: () => live,

@@ -164,6 +164,7 @@ function inTime(
     const total = totalMs ? setTimeout(expire, startedAt + totalMs - now) : undefined
     let timer = setTimeout(expire, limitMs)
     let leftMs = limitMs
+    let isOver = false
 
     const signal = AbortSignal.any([request.signal, late.signal])
     onAuthWait(signal, (isWaiting) => {
@@ -171,13 +172,13 @@ function inTime(
       const before = now
       now = performance.now()
       if (isWaiting) leftMs -= now - before
-      else timer = setTimeout(expire, leftMs)
+      // A wait may end after us, where a fetch of the user's gave up on it.
+      else if (!isOver) timer = setTimeout(expire, leftMs)
     })
     send(signal)
       .then(resolve, reject)
       .finally(() => {
-        // The wait may end after us, where the user's own fetch gave up on it.
-        onAuthWait(signal, () => {})
+        isOver = true
         clearTimeout(timer)
         clearTimeout(total)
       })

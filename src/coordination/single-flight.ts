@@ -3,7 +3,8 @@
 export interface SingleFlight<K, T> {
   /** Joins the work under way for `key`, or starts it. */
   run(key: K, start: () => Promise<T>): Promise<T>
-  isFlying(): boolean
+  /** Whether work for `key` is under way; without a key: any work. */
+  isFlying(key?: K): boolean
 }
 
 /**
@@ -28,6 +29,6 @@ export function singleFlight<K, T>(onChange: () => void): SingleFlight<K, T> {
       flight.work.then(land, land)
       return flight.work
     },
-    isFlying: () => current !== null,
+    isFlying: (key) => current !== null && (key === undefined || current.key === key),
   }
 }

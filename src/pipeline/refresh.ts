@@ -12,7 +12,7 @@ import type { Settings } from '../options.ts'
 import type { Refresher, RefreshReason } from '../ports.ts'
 import { type ReceivedTokens, receiveTokens } from '../tokens.ts'
 import { secretsOf, withoutSecrets } from './secrets.ts'
-import type { RefreshOutcome, SharedSession } from './shared-session.ts'
+import { type RefreshOutcome, refreshKey, type SharedSession } from './shared-session.ts'
 import { type Failure, judgeFailure } from './verdict.ts'
 
 /** What a lock must be held for beyond the refresher: one read and one write of the store, a second each at most. */
@@ -46,7 +46,7 @@ export function refresh(
   const { engine, refreshes, backoff } = shared
   const refusal = refreshes.isFlying() ? null : backoff.refusal()
   if (refusal !== null) return Promise.resolve({ kind: 'failed', error: refusal })
-  return refreshes.run(base, () =>
+  return refreshes.run(refreshKey(engine, base), () =>
     engine.locked(async () => {
       // C1: whoever held the lock before us may have refreshed already.
       await engine.reread()

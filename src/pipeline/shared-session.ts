@@ -36,8 +36,8 @@ export interface LoginUnderWay {
 
 export interface SharedSession {
   readonly engine: SessionEngine
-  /** Keyed by the session that is refreshed: a new session must not wait for the old one's refresh. */
-  readonly refreshes: SingleFlight<Live | null, RefreshOutcome>
+  /** Keyed by `refreshKey`: a new session must not wait for the old one's refresh. */
+  readonly refreshes: SingleFlight<Live | number, RefreshOutcome>
   readonly backoff: Backoff
   readonly breaker: Breaker
   /** Calls that come from inside a refresher (R5). */
@@ -121,10 +121,19 @@ function createSharedSession(store: TokenStore): SharedSession {
   return shared
 }
 
+/** What is refreshed: the session or, where nobody is signed in, the time since somebody last was. */
+export const refreshKey = (engine: SessionEngine, base: Live | null): Live | number => base ?? engine.epoch()
+
 function describe({ engine, login, refreshes }: SharedSession): SessionSnapshot {
   const live = engine.current()
   const { expiresAt, scope, subject } = { __proto__: null, ...live?.tokens } as Partial<TokenSet>
-  const status = login ? 'login-required' : refreshes.isFlying() ? 'refreshing' : live ? 'signed-in' : 'signed-out'
+  const status = login
+    ? 'login-required'
+    : refreshes.isFlying(refreshKey(engine, live))
+      ? 'refreshing'
+      : live
+        ? 'signed-in'
+        : 'signed-out'
   return {
     status,
     ...(expiresAt !== undefined && { expiresAt }),

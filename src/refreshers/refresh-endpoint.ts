@@ -3,9 +3,10 @@
  * body, not by the status alone, and never shows what it sent.
  */
 import { wallNow } from '../clock.ts'
-import { AuthError, misuse } from '../errors.ts'
+import { AuthError } from '../errors.ts'
 import { boundedText } from '../http/body-text.ts'
 import { retryAfterMs } from '../http/retry-after.ts'
+import { expected, ownOptions } from '../option-check.ts'
 import type { Refresher } from '../ports.ts'
 import { own, type TokenResponse, type TokenSet } from '../tokens.ts'
 
@@ -37,7 +38,7 @@ const ANSWER_MS = 30_000
  * Without a refresh token there is nothing to send: unless `credentials` or `body` is given, the session is over without a
  * request.
  *
- * @throws TypeError `ERR_INVALID_OPTION` for options of the wrong kind
+ * @throws TypeError `ERR_INVALID_OPTION` or `ERR_UNKNOWN_OPTION` for options of the wrong kind
  * @see RFC 6749 §6 and §5.2
  *
  * @example
@@ -47,17 +48,17 @@ const ANSWER_MS = 30_000
  * })
  */
 export function refreshEndpoint(options: RefreshEndpointOptions): Refresher {
-  const {
-    url,
-    clientId,
-    format = 'form',
-    credentials,
-    headers,
-    body,
-  } = { __proto__: null, ...options } as typeof options
-  if (typeof url !== 'string' && !(url instanceof URL)) throw expected('url', 'a string or a URL')
+  const given = ownOptions(options, ['url', 'clientId', 'format', 'credentials', 'headers', 'body'])
+  const { url, clientId, format = 'form', credentials, headers, body } = given
+  const isAddress = (typeof url === 'string' && url !== '') || url instanceof URL
+  if (!isAddress || !URL.canParse(url, 'https://relative.example')) throw expected('url', 'a URL')
+  if (clientId !== undefined && (typeof clientId !== 'string' || clientId === '')) throw expected('clientId', 'a text')
   if (format !== 'form' && format !== 'json') throw expected('format', "'form' or 'json'")
+  if (credentials !== undefined && !/^(omit|same-origin|include)$/.test(credentials)) {
+    throw expected('credentials', "'omit', 'same-origin' or 'include'")
+  }
   if (body !== undefined && typeof body !== 'function') throw expected('body', 'a function')
+  if (!areHeaders(headers)) throw expected('headers', 'what new Headers() takes')
 
   return async ({ tokens, signal, fetch }) => {
     const refreshToken = tokens && own(tokens, 'refreshToken')
@@ -121,5 +122,10 @@ function parsed(text: string | null): Record<string, unknown> | null {
   }
 }
 
-const expected = (option: string, what: string): TypeError =>
-  misuse('ERR_INVALID_OPTION', `Expected the option \`${option}\` of refreshEndpoint to be ${what}`)
+function areHeaders(headers: RefreshEndpointOptions['headers']): boolean {
+  try {
+    return new Headers(headers) !== null
+  } catch {
+    return false
+  }
+}

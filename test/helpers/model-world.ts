@@ -39,6 +39,8 @@ export interface World {
   revoke(): void
   failRefresh(fault: RefreshFault): void
   failStore(fault: StoreFault | null): void
+  /** Everything works from now on. */
+  heal(): void
 }
 
 interface Session {
@@ -48,8 +50,11 @@ interface Session {
   refreshToken: string
   serial: number
   isRevoked: boolean
-  /** An answer was lost on the way: its refresh token will come again, and nobody is to blame. */
-  hasLostAnswer: boolean
+  /**
+   * Its refresh token may come again and nobody is to blame: an answer was lost on the way, or the one who had it had just
+   * signed out, and the other process could not know yet.
+   */
+  isExcused: boolean
 }
 
 const SLOW_MS = 1500
@@ -104,13 +109,13 @@ export function createWorld({ topology, lifetimeMs, delaysMs }: Plan): World {
       if (fault === 'unavailable') throw Object.assign(new Error('unavailable'), { status: 503 })
       const session = refreshTokens.get(refreshToken) as Session
       if (session.refreshToken !== refreshToken) {
-        if (!session.hasLostAnswer && !isExcused) violate(`${refreshToken} was spent already`)
+        if (!session.isExcused && !isExcused) violate(`${refreshToken} was spent already`)
         session.isRevoked = true
       }
       if (session.isRevoked) throw Object.assign(new Error('refused'), { status: 400, data: { error: 'invalid_grant' } })
       const issued = issue(session)
       note(`issued ${issued.access_token}${fault ? `, ${fault}` : ''}`)
-      if (fault === 'lost' || fault === 'unreadable') session.hasLostAnswer = true
+      if (fault === 'lost' || fault === 'unreadable') session.isExcused = true
       await delay()
       if (fault === 'lost') throw new TypeError('fetch failed')
       return fault === 'unreadable' ? ({ access_token: '' } as TokenResponse) : issued
@@ -121,7 +126,6 @@ export function createWorld({ topology, lifetimeMs, delaysMs }: Plan): World {
 
   // The medium.
   let stored: StoredSession | null = null
-  let highestVersion = 0
   let storeFault: StoreFault | null = null
   const listeners = new Set<() => void>()
   let queue: Promise<unknown> = Promise.resolve()
@@ -140,8 +144,7 @@ export function createWorld({ topology, lifetimeMs, delaysMs }: Plan): World {
       perform('write', () => {
         if ((stored?.version ?? null) !== expectedVersion) return false
         note(`stored ${next ? `${next.tokens?.accessToken} v${next.version}` : 'nothing'}`)
-        if (next && next.version <= highestVersion) violate(`version ${next.version} after ${highestVersion}`)
-        highestVersion = Math.max(highestVersion, next?.version ?? 0)
+        if (next && next.version <= (stored?.version ?? 0)) violate(`version ${next.version} after ${stored?.version}`)
         stored = structuredClone(next)
         for (const listener of [...listeners]) {
           if (topology === 'memory') listener()
@@ -197,6 +200,10 @@ export function createWorld({ topology, lifetimeMs, delaysMs }: Plan): World {
       note(`answer ${id} ${status}`)
       return new Response(null, { status })
     }
+  /** Whoever leaves a session has no use for its new tokens; the other process has not heard of that yet. */
+  const leave = (): void => {
+    if (topology === 'two store objects with a lock') for (const session of sessions) session.isExcused = true
+  }
   const createClient = (client: 0 | 1): AuthFetch =>
     createAuthFetch({
       baseUrl: 'https://api.test',
@@ -229,13 +236,14 @@ export function createWorld({ topology, lifetimeMs, delaysMs }: Plan): World {
       track(apis[client](`/path${id}`, { signal: controller.signal }), `request ${id}`)
     },
     signIn(client) {
+      leave()
       const session: Session = {
         id: sessions.length + 1,
         origin: stores[client],
         refreshToken: '',
         serial: 0,
         isRevoked: false,
-        hasLostAnswer: false,
+        isExcused: false,
       }
       sessions.push(session)
       const issued = issue(session)
@@ -246,6 +254,7 @@ export function createWorld({ topology, lifetimeMs, delaysMs }: Plan): World {
       const store = stores[client]
       const old = sessions.filter(({ origin }) => origin === store)
       note(`sign out on ${client}`)
+      leave()
       track(
         apis[client].signOut().then(() => {
           for (const session of old) ended.get(store)?.add(session)
@@ -273,6 +282,11 @@ export function createWorld({ topology, lifetimeMs, delaysMs }: Plan): World {
       note(`the store: ${fault ?? 'works'}`)
       storeFault = fault
       if (fault !== null) hasStoreFailed = true
+    },
+    heal() {
+      note('all works')
+      storeFault = null
+      refreshFaults.length = 0
     },
   }
 }

@@ -237,6 +237,22 @@ describe('from the second failure in a row on', () => {
     expect((await api('/orders')).status).toBe(200)
   })
 
+  it('R7 a success that came too late for its callers ends it too', async () => {
+    const state = outage()
+    const { api, world, refresh } = state
+    await rejectionOf(api('/orders'))
+    state.fault = null
+    refresh.mockImplementationOnce(async (context) => {
+      await new Promise((resolve) => setTimeout(resolve, 11_000))
+      return world.refresh(context)
+    })
+    const late = rejectionOf(api('/orders'))
+    await vi.advanceTimersByTimeAsync(11_000)
+    expect(await late).toMatchObject({ code: 'refresh-timeout' })
+    world.expire()
+    expect((await api('/orders')).status).toBe(200)
+  })
+
   it('R7 a sign-in ends it: what failed for one session says nothing about the next', async () => {
     const state = outage()
     const { api, refresh } = state

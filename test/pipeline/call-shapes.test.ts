@@ -1,7 +1,7 @@
 // How clients call a fetch (ky, axios, openapi-fetch, up-fetch, tRPC, stripe, …), and what they do with the response: every shape
 // of the field arrives, recovers, and is left as it was.
 import { describe, expect, expectTypeOf, it } from 'vitest'
-import { type AuthFetch, createAuthFetch } from '../../src/index.ts'
+import { type AuthFetch, createAuthFetch, refreshEndpoint } from '../../src/index.ts'
 import { accepting, ok, unauthorized } from '../helpers/answer.ts'
 import { type Answering, recorder, type Sent } from '../helpers/recorder.ts'
 import { rejectionOf } from '../helpers/rejection.ts'
@@ -363,6 +363,25 @@ describe('the response', () => {
     const foreign = { status: 200, ok: true, headers: new Map(), text: async () => 'foreign' } as unknown as Response
     const { api } = await expired(() => foreign)
     expect(await api(home)).toBe(foreign)
+  })
+
+  it('R1 may have no body stream, as in React Native: it recovers, and so does a refresh endpoint', async () => {
+    /** Text, but no `body`. */
+    const streamless = (text: string, status = 200): Response =>
+      Object.defineProperty(new Response(text, { status }), 'body', { value: undefined })
+    const { fetch, sent } = recorder(({ url, credential }) => {
+      if (url.endsWith('/token')) return streamless('{"access_token":"fresh"}')
+      return credential === 'Bearer fresh' ? streamless('ok') : streamless('no', 401)
+    })
+    const api = createAuthFetch({
+      baseUrl: 'https://api.example',
+      fetch,
+      refresh: refreshEndpoint({ url: 'https://auth.example/token' }),
+    })
+    await api.signIn({ accessToken: 'old', refreshToken: 'rt' })
+    const response = await api('/x')
+    expect(await response.text()).toBe('ok')
+    expect(sent).toHaveLength(3)
   })
 
   it.each([

@@ -180,6 +180,7 @@ const failures: Record<string, (context: RefreshContext) => unknown> = {
   'the parsed answer on the error': () => asError({ response: { status: 200, data: { ...NEW } } }),
   'the text of the answer on the error': () => asError({ response: { status: 200, body: JSON.stringify(NEW) } }),
   'the answer in the message': () => new Error(`unexpected answer: ${JSON.stringify(NEW)}`),
+  'a new JWT in the message': () => new Error(`bad signature: eyJhbGciOiJSUzI1NiJ9.${NEW.id_token}.sig`),
   'a schema’s complaint with what it received': () =>
     asError({ issues: [{ path: ['expires_in'], received: { ...NEW } }] }),
   'a second request with the new token': () =>

@@ -459,6 +459,18 @@ describe('R4', () => {
     }
   })
 
+  it('R4 refreshMarginMs: 0 refreshes what has expired, and nothing else', async () => {
+    for (const [ms, token] of [
+      [0, 'at-2'],
+      [1, 'at-1'],
+    ] as const) {
+      const world = rotatingWorld()
+      const api = createAuthFetch({ ...world.options(), store: memoryStore(expiringIn(ms)), refreshMarginMs: 0 })
+      await api('/orders')
+      expect(world.tokens).toEqual([token])
+    }
+  })
+
   it('R4 the margin is at most a tenth of a lifetime that is known, so that short-lived tokens are used', async () => {
     vi.spyOn(Math, 'random').mockReturnValue(0)
     const world = rotatingWorld()

@@ -121,6 +121,23 @@ describe('a session that is over', () => {
     expect(server.requests).toHaveLength(5)
   })
 
+  it('R9 requests that were about to be sent ask for one login together, whenever their 401s come', async () => {
+    const server = heldApi()
+    const onLoginRequired = vi.fn()
+    const refresh = vi.fn<Refresher>(async () => null)
+    const store = memoryStore({ ...first, expiresAt: Date.now() - 1 })
+    const api = createAuthFetch({ baseUrl, fetch: server.fetch, store, refresh, onLoginRequired })
+    const calls = Array.from({ length: 5 }, () => api('/orders'))
+    await server.request(4)
+    expect(server.requests.map(({ token }) => token)).toEqual(Array(5).fill('at-1'))
+    for (const [index, call] of calls.entries()) {
+      server.requests[index]?.reject()
+      expect((await call).status).toBe(401)
+    }
+    expect(onLoginRequired).toHaveBeenCalledTimes(1)
+    expect(refresh).toHaveBeenCalledTimes(1)
+  })
+
   it('R9 a dead refresh token is never sent again, whatever is asked for', async () => {
     const asked: (string | undefined)[] = []
     const api = createAuthFetch({
@@ -385,6 +402,35 @@ describe('a store that cannot take a rotation', () => {
     expect((await settled(api('/orders'))).status).toBe(200)
     expect(requests[1]?.headers.get('authorization')).toBe('Bearer at-theirs')
     expect(medium.stored).toMatchObject({ version: 2, tokens: theirs })
+  })
+
+  it('R11 a result that comes too late for its own callers saves the next refresh, which was refused', async () => {
+    const world = rotatingWorld()
+    const medium = createMedium(stored)
+    const onLoginRequired = vi.fn()
+    let refreshes = 0
+    const api = createAuthFetch({
+      ...world.options(),
+      store: medium.store(),
+      onLoginRequired,
+      async refresh(context) {
+        refreshes++
+        if (refreshes > 1) {
+          // The first one has spent it.
+          await new Promise((resolve) => setTimeout(resolve, 5000))
+          return null
+        }
+        const tokens = await world.refresh(context)
+        await new Promise((resolve) => setTimeout(resolve, 12_000))
+        return tokens
+      },
+    })
+    world.expire()
+    expect(await settled(rejectionOf(api('/orders')))).toMatchObject({ code: 'refresh-timeout' })
+    expect((await settled(api('/orders'))).status).toBe(200)
+    expect(refreshes).toBe(2)
+    expect(onLoginRequired).not.toHaveBeenCalled()
+    expect(medium.stored).toMatchObject({ tokens: { refreshToken: 'rt-2' } })
   })
 
   it('R11 a rotation is stored even where the one who asked for it has left', async () => {

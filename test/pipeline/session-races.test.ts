@@ -1,7 +1,7 @@
 // Who wins when sessions, refreshes and stores race: newer tokens over a refusal (R8), people over refreshes (R12).
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { type AuthFetch, createAuthFetch, type Refresher, type StoredSession, type TokenSet } from '../../src/index.ts'
+import { type AuthFetch, type AuthFetchOptions, createAuthFetch, type Refresher, type StoredSession, type TokenSet } from '../../src/index.ts'
 import { unauthorized } from '../helpers/answer.ts'
 import { type Deferred, deferred } from '../helpers/deferred.ts'
 import { flush, pass, settled, startFakeTime } from '../helpers/fake-time.ts'
@@ -549,9 +549,9 @@ describe('any order of requests, refreshes, sign-outs and sign-ins', () => {
           const usersOf = new Map<string, Set<string>>()
           let asked = 0
 
-          const api = createAuthFetch({
+          const options: AuthFetchOptions = {
             baseUrl,
-            store: medium.store({ hasWatch: true }),
+            store: medium.store({ hasWatch: true, hasLock: isStoreAsync }),
             refreshRetries: 0,
             async fetch(input, init) {
               const { url, headers } = new Request(input, init)
@@ -578,7 +578,11 @@ describe('any order of requests, refreshes, sign-outs and sign-ins', () => {
               if (outcome === 'fails') throw new TypeError('fetch failed')
               return outcome === 'over' ? null : { accessToken: next, refreshToken: `${next}.r` }
             },
-          })
+          }
+          // Two modules that know the same store are one session.
+          const clients = [createAuthFetch(options), createAuthFetch(options)] as const
+          const [api] = clients
+          const oneOfThem = (): AuthFetch => clients[work.length % 2] ?? api
 
           const work: Promise<unknown>[] = []
           let lastWord: string | null = null
@@ -587,7 +591,7 @@ describe('any order of requests, refreshes, sign-outs and sign-ins', () => {
               const url = `${baseUrl}/${work.length}`
               const session = api.snapshot().status === 'signed-out' ? null : lastWord
               work.push(
-                api(url).finally(() => {
+                oneOfThem()(url).finally(() => {
                   for (const user of usersOf.get(url) ?? []) {
                     if (session !== null && user !== session) misuse.push(`${session}'s request went out as ${user}`)
                   }
@@ -595,18 +599,18 @@ describe('any order of requests, refreshes, sign-outs and sign-ins', () => {
                 }),
               )
             },
-            refresh: () => void work.push(api.refresh()),
-            tokens: () => void work.push(api.tokens()),
+            refresh: () => void work.push(oneOfThem().refresh()),
+            tokens: () => void work.push(oneOfThem().tokens()),
             expire: () => good.clear(),
             'sign-out'() {
               lastWord = null
-              work.push(api.signOut())
+              work.push(oneOfThem().signOut())
             },
             'sign-in'() {
               lastWord = `s${++sessions}`
               const accessToken = `${lastWord}.${++generation}`
               good.set(lastWord, accessToken)
-              work.push(api.signIn({ accessToken, refreshToken: `${accessToken}.r` }))
+              work.push(oneOfThem().signIn({ accessToken, refreshToken: `${accessToken}.r` }))
             },
           }
           perform['sign-in']()
@@ -624,7 +628,7 @@ describe('any order of requests, refreshes, sign-outs and sign-ins', () => {
           // A session that has ended by a refusal is gone; where there is one, it is the last that was asked for.
           if (inMemory !== null) expect(sessionOf(inMemory.accessToken)).toBe(lastWord)
           expect(inStore).toEqual(inMemory)
-          api.dispose()
+          for (const client of clients) client.dispose()
         },
       ),
       { numRuns: 400 },
