@@ -44,14 +44,14 @@ export default [
   {
     input: input('.js'),
     external,
+    // Packages have no side effects that we import them for; without this ky.js begins with a bare import of p-retry.
+    treeshake: { moduleSideEffects: 'no-external' },
     plugins: [requireDoors],
     output: {
       dir: 'dist',
       format: 'es',
       sourcemap: true,
       manualChunks,
-      // Otherwise ky.js would name p-retry as well: a hint for loaders that costs the reader more than it gives.
-      hoistTransitiveImports: false,
     },
   },
   {

@@ -107,7 +107,7 @@ async function act(
         events.emit('not-replayed', { request: summaryOf(call), limitBytes: settings.replayLimitBytes })
         return response
       }
-      await drain(response)
+      await abortable(drain(response), call.signal)
       call.signal?.throwIfAborted()
       // A sign-out may have come while we waited: its tokens must not go out any more (R12).
       used = stillOurs(shared, next)
@@ -145,7 +145,7 @@ async function judge(settings: Settings, call: Call, response: Response): Promis
   if (response.redirected && response.url !== '' && !settings.isOurs(new URL(response.url))) return 'pass'
   if (settings.classify === undefined) return byStatus(response.status)
   try {
-    return await classified(settings.classify, call, response)
+    return await abortable(classified(settings.classify, call, response), call.signal)
   } catch (error) {
     void drain(response)
     throw error

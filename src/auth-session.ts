@@ -76,7 +76,8 @@ export function createSession(pipeline: Pipeline): AuthSession {
       await engine.signOut()
     },
 
-    async tokens({ minValidityMs, signal } = {}) {
+    async tokens(options) {
+      const { minValidityMs, signal } = { __proto__: null, ...options } as NonNullable<typeof options>
       await abortable(engine.loading() ?? Promise.resolve(), signal)
       const base = engine.current()
       if (settings.refresh && !shared.reentry.isInside(signal) && isDue(base)) {

@@ -107,12 +107,18 @@ export function createEngine(tokenStore: TokenStore): SessionEngine {
     })
   }
 
+  // Readings and writes are numbered: a slow reading that something newer has overtaken must not be believed.
+  let serial = 0
+  let lastWrite = 0
+  let lastReading = 0
   let writes = 0
   const write = async (next: StoredSession | null, expectedVersion: number | null): Promise<boolean | undefined> => {
     writes++
+    lastWrite = ++serial
     try {
       return await store.write(next, expectedVersion)
     } finally {
+      lastWrite = ++serial
       // Later, when whoever wrote has taken note of it: our own writes ring the store's watch too.
       if (--writes === 0 && isHintLate) after(0, () => onHint(true))
     }
@@ -205,10 +211,17 @@ export function createEngine(tokenStore: TokenStore): SessionEngine {
       void persist(ahead ?? 'refreshed')
     } else if (reading !== undefined) take(reading === 'garbage' ? null : reading)
   }
-  const reread = async (): Promise<void> => receive(await store.read())
+  const reread = async (): Promise<void> => {
+    const mine = ++serial
+    const reading = await store.read()
+    if (mine < lastReading) return
+    // It overlapped a write of ours, and may be of before or after.
+    if (mine < lastWrite || writes > 0) return writes > 0 ? undefined : reread()
+    lastReading = mine
+    receive(reading)
+  }
 
   const writeMemory = async (): Promise<void> => {
-    await loading
     if (storedVersion === undefined) await reread()
     for (let attempt = 0; ahead !== null && storedVersion !== undefined; attempt++) {
       if (attempt === WRITE_ATTEMPTS) return store.refuse()
@@ -223,14 +236,19 @@ export function createEngine(tokenStore: TokenStore): SessionEngine {
       }
     }
   }
+  const runWriter = async (): Promise<void> => {
+    await loading
+    // Asked again after the last write, in the step that ends the writer: a change in between must not wait for the probe.
+    do await writeMemory()
+    while (ahead !== null && storedVersion !== undefined && !store.isFailing())
+    writer = null
+    if (ahead !== null) probeLater()
+  }
   /** Brings memory into the store, one writer at a time; what fails is tried again by the probe. */
   const persist = (why: NonNullable<typeof ahead>): Promise<void> => {
     // A sign-in that is not stored yet outranks the store even after its first refresh.
     if (why !== 'refreshed' || ahead !== 'signed-in') ahead = why
-    writer ??= writeMemory().finally(() => {
-      writer = null
-      if (ahead !== null) probeLater()
-    })
+    writer ??= runWriter()
     return writer
   }
 
@@ -269,6 +287,9 @@ export function createEngine(tokenStore: TokenStore): SessionEngine {
     async signOut() {
       epoch++
       isVacant = true
+      // A session that has just ended in another way was signed out as well: nothing may bring it back, or ask for a login.
+      if (ended !== null) ended = { ...ended, reason: 'requested' }
+      forget(ended?.sessionId)
       const change = live && end(live, 'requested')
       const written = persist('signed-out')
       if (change) announce(change)
@@ -358,8 +379,9 @@ export function createEngine(tokenStore: TokenStore): SessionEngine {
 
   const first = store.read()
   if (first instanceof Promise) {
+    const mine = ++serial
     loading = first.then((reading) => {
-      receive(reading)
+      if (mine >= lastReading) receive(reading)
       loading = null
     })
   } else receive(first)

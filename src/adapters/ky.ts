@@ -37,11 +37,6 @@ declare module 'ky' {
   }
 }
 
-/** What ky's docs say; ky applies it after the hooks that we see the options in. */
-const DEFAULT_TIMEOUT_MS = 10_000
-/** No retry cures these; what does, a refresh or a login, has already been tried. */
-const FINAL_STATUSES = [401, 403]
-
 /**
  * Makes a ky whose requests go through an AuthFetch: whatever ky can do, with the session on top.
  *
@@ -80,8 +75,9 @@ export function createKy(authFetch: AuthFetch, options: KyOptions = {}): KyInsta
 
   const authOf = ({ request, response }: HTTPError): AuthFailure | null =>
     authFailureOf(response) ?? failures.get(request) ?? null
+  /** No retry cures these; what does, a refresh or a login, has already been tried. */
   const isFinal = (error: Error): boolean =>
-    isAuthError(error) || (isHTTPError(error) && (FINAL_STATUSES.includes(error.response?.status) || !!authOf(error)))
+    isAuthError(error) || (isHTTPError(error) && ([401, 403].includes(error.response?.status) || !!authOf(error)))
 
   const explain: BeforeErrorHook = ({ error }) => {
     // An error that comes through a second time, from a call inside a hook, keeps what it has.
@@ -118,16 +114,13 @@ export function createKy(authFetch: AuthFetch, options: KyOptions = {}): KyInsta
         const response = await fetch(request, { ...init, signal })
         const failure = authFailureOf(response)
         failures.set(request, failure)
-        if (failure && 'problem' in failure) {
-          const isThrown = typeof throwHttpErrors === 'function' ? throwHttpErrors(response.status) : throwHttpErrors
-          // Read now: when ky has made an error of it, it has read the body itself, for `error.data`.
-          if (isThrown) void failure.problem()
-        }
+        // Read now: ky reads the body for `error.data`. Not where the caller may get it, who would find it cloned.
+        if (throwHttpErrors === true && failure && 'problem' in failure) void failure.problem()
         return response
       }
-      return timeout === false
-        ? send(request.signal)
-        : withoutTimer(inTime(request, timeout ?? DEFAULT_TIMEOUT_MS, startedAt, totalTimeout, send))
+      if (timeout === false) return send(request.signal)
+      // ky's own default, which it applies after the hooks.
+      return withoutTimer(inTime(request, timeout ?? 10_000, startedAt, totalTimeout, send))
     }
   }
 

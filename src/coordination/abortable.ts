@@ -7,9 +7,13 @@
 export function abortable<T>(work: Promise<T>, signal: AbortSignal | null | undefined): Promise<T> {
   if (!signal) return work
   return new Promise((resolve, reject) => {
-    const leave = (): void => reject(signal.reason)
+    const leave = (): void => {
+      stay()
+      reject(signal.reason)
+    }
+    const stay = (): void => signal.removeEventListener('abort', leave)
     if (signal.aborted) leave()
     else signal.addEventListener('abort', leave)
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave))
+    work.then(resolve, reject).finally(stay)
   })
 }

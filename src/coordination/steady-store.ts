@@ -80,12 +80,15 @@ export function steadyStore(store: TokenStore, onFailure: (failure: StoreFailure
       if (store.lock === undefined || !locking.isTrying() || !medium.isTrying()) return task()
       return new Promise((resolve) => {
         let started: ReturnType<typeof task> | undefined
+        let cancelRelease = (): void => {}
         const start = (): ReturnType<typeof task> => {
           cancelWait()
           if (started === undefined) {
             started = task()
             // Resolved by the release, so that nothing of the user's runs under the lock; a release may hang, though.
-            const release = (): unknown => after(STORE_LIMIT_MS, () => resolve(start()), true)
+            const release = (): void => {
+              cancelRelease = after(STORE_LIMIT_MS, () => resolve(start()), true)
+            }
             started.then(release, release)
           }
           return started
@@ -95,6 +98,7 @@ export function steadyStore(store: TokenStore, onFailure: (failure: StoreFailure
           if (started === undefined) locking.fail({ operation: 'lock', reason })
           else locking.succeed('lock')
           resolve(start())
+          cancelRelease()
         }
         const cancelWait = after(options.waitMs + STORE_LIMIT_MS, () => finish('timed-out'), true)
         try {

@@ -1,5 +1,5 @@
 /** Reads bodies up to a bound: an answer of the other side must fill neither our memory nor our time. */
-import { after } from '../clock.ts'
+import { after, within } from '../clock.ts'
 
 /** How much, and for how long, an unwanted body is read so that its connection can be used again. */
 const DRAIN_BYTES = 65_536
@@ -12,12 +12,14 @@ async function consume(
   limitMs: number,
   take: (chunk: Uint8Array) => void,
 ): Promise<boolean> {
-  if (response.body === null) return true
-  if (response.bodyUsed || response.body.locked) return false
-  const reader = response.body.getReader()
-  const stop = (): void => void reader.cancel().catch(() => {})
-  const cancelTimer = after(limitMs, stop, true)
+  let cancelTimer = (): void => {}
   try {
+    const { body } = response
+    if (body === null) return true
+    if (response.bodyUsed || body.locked) return false
+    const reader = body.getReader()
+    const stop = (): void => void reader.cancel().catch(() => {})
+    cancelTimer = after(limitMs, stop, true)
     for (let size = 0; ; ) {
       const { done, value } = await reader.read()
       if (done) return true
@@ -37,6 +39,8 @@ async function consume(
 
 /** The decoded text, or null where it is longer than `limitBytes`, takes longer than `limitMs`, or cannot be read. */
 export async function boundedText(response: Response, limitBytes: number, limitMs: number): Promise<string | null> {
+  // React Native has no body stream: there the text comes whole or not at all.
+  if (response.body === undefined) return within(response.text(), limitMs, () => null).catch(() => null)
   const decoder = new TextDecoder()
   let text = ''
   const isWhole = await consume(response, limitBytes, limitMs, (chunk) => {

@@ -57,7 +57,8 @@ export async function followRedirects(
 }
 
 function nextHop(hop: Hop, status: number, location: string): Hop {
-  const url = URL.canParse(location, hop.url) ? new URL(location, hop.url) : null
+  const text = asUtf8(location)
+  const url = URL.canParse(text, hop.url) ? new URL(text, hop.url) : null
   if (url === null || !/^https?:$/.test(url.protocol)) throw new TypeError('fetch failed: a redirect to no http(s) URL')
   if (url.hash === '') url.hash = hop.url.hash
   const isHome = hop.isHome && url.origin === hop.url.origin && url.username === '' && url.password === ''
@@ -67,3 +68,7 @@ function nextHop(hop: Hop, status: number, location: string): Hop {
     ? { url, method: 'GET', isHome, droppedHeaders: BODY_HEADERS, hasBody: false }
     : { ...hop, url, isHome }
 }
+
+/** Headers come as Latin-1; what a server wrote unescaped into a location is UTF-8, to a platform's own redirects too. */
+const asUtf8 = (header: string): string =>
+  new TextDecoder().decode(Uint8Array.from(header, (letter) => letter.charCodeAt(0)))

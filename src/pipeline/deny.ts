@@ -64,7 +64,8 @@ function denialOf(call: Call, response: Response): KeptDenial {
       return handedOut
     },
     problem() {
-      problem ??= readProblem(keep().clone())
+      // Looked at before cloning: a clone that nobody reads keeps the caller's cancel from ending.
+      problem ??= isProblem(response) ? readProblem(keep().clone()) : Promise.resolve(null)
       return problem
     },
   }
@@ -74,10 +75,12 @@ function denialOf(call: Call, response: Response): KeptDenial {
   return { denial, keep, discard }
 }
 
-/** RFC 9457 §3: an object under the problem's own media type; any other JSON is the app's business. */
+/** RFC 9457 §3: only the problem's own media type counts; any other JSON is the app's business. */
+const isProblem = ({ headers }: Response): boolean =>
+  /^application\/problem\+json\b/i.test(headers.get('content-type') ?? '')
+
 async function readProblem(response: Response): Promise<ProblemDetails | null> {
   try {
-    if (!/^application\/problem\+json\b/i.test(response.headers.get('content-type') ?? '')) return null
     const value: unknown = JSON.parse((await boundedText(response, PROBLEM_BYTES, PROBLEM_MS)) ?? 'null')
     return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : null
   } catch {

@@ -130,7 +130,7 @@ export async function stepUp(
     const received = receiveTokens(result)
     // The same person, only surer of it: other requests of this session may go on with the stronger tokens.
     const isSame = !isOtherSubject(engine.current()?.tokens, received.tokens)
-    await engine.signIn(received, isSame ? before : undefined)
+    await patiently(engine.signIn(received, isSame ? before : undefined), call.signal)
   }
   const current = engine.current()
   return current !== used && !isOtherSubject(used?.tokens, current?.tokens) ? current : null

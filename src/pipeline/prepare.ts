@@ -28,18 +28,22 @@ export async function prepare(pipeline: Pipeline, call: Call, made: Live | null)
     case 'fresh': {
       const current = stillOurs(shared, base)
       if (current !== null) return current
-      throw ended(shared.engine.current())
+      break
     }
     case 'over':
       // Sent all the same: the server's own 401, not our opinion of the clock, is what a login is asked for with.
+      if (base !== null && (shared.engine.current() !== null || shared.engine.lastEnded()?.reason !== 'over')) break
       return base
     case 'ended':
-      throw ended(shared.engine.current())
+      break
     case 'failed':
       call.failure = outcome.error
-      if (base !== null && remainingMs(base) <= 0) throw outcome.error
+      if (base === null) return stillOurs(shared, base)
+      if (stillOurs(shared, base) === null) break
+      if (remainingMs(base) <= 0) throw outcome.error
       return base
   }
+  throw ended(shared.engine.current())
 }
 
 const ended = (current: Live | null): AuthError =>

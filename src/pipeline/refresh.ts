@@ -129,10 +129,14 @@ async function ask(
 
   const attemptOnce = async (): Promise<ReceivedTokens> => {
     await sleep(notBefore - monotonicNow())
+    timeout.signal.throwIfAborted()
     told.attempts++
     const received = await askOnce(shared, settings, base, told.reason, timeout.signal)
     // R11: too late for those who waited, and yet the only tokens that the server still honours.
-    if (timeout.signal.aborted) await shared.engine.commit(base, told.epoch, received)
+    if (timeout.signal.aborted) {
+      shared.backoff.reset()
+      await shared.engine.commit(base, told.epoch, received)
+    }
     return received
   }
   const onLate = (): Refused => {
@@ -144,12 +148,19 @@ async function ask(
   const retried = pRetry(attemptOnce, {
     retries: shared.backoff.isProbing() ? 0 : settings.refreshRetries,
     minTimeout: FIRST_RETRY_MS,
+    // Its defaults, said: what is left out would be read off a polluted prototype (O4).
+    factor: 2,
+    maxTimeout: Number.POSITIVE_INFINITY,
+    maxRetryTime: refreshTimeoutMs,
+    unref: false,
+    signal: undefined,
     randomize: true,
-    signal: timeout.signal,
     shouldRetry: ({ error }) => {
-      const { verdict, retryAfterMs = 0 } = (error as Refused).failure
+      if (!(error instanceof Refused)) return false
+      const { verdict, retryAfterMs = 0 } = error.failure
       notBefore = monotonicNow() + retryAfterMs
-      return verdict === 'transient' && notBefore < deadline
+      // A session that was signed out meanwhile is not refreshed any more.
+      return verdict === 'transient' && notBefore < deadline && shared.engine.current() === base
     },
   })
   return within(retried, refreshTimeoutMs, onLate).catch((thrown: unknown) =>

@@ -8,7 +8,7 @@ import type { TokenSet } from '../tokens.ts'
 const HARMLESS =
   /^(name|message|stack|cause|errors|code|errno|syscall|hostname|address|port|status|statusCode|retryable|retryAfterMs|oauthError|socket|local\w+|remote\w+|timeout|bytes\w+|length|\d+)$/
 /** Texts that quote what was sent or received: a form, a header, or the JSON that could not be parsed. */
-const QUOTING = /(access|refresh|id)_?token\W(?!\[secret\])|bearer\s+(?!\[secret\])\S|is not valid JSON/i
+const QUOTING = /(access|refresh|id)_?token\W(?!\[secret\])|bearer\s+(?!\[secret\])\S|\beyJ[\w-]{5}|is not valid JSON/i
 /** No more of a token than this may be seen. */
 const PREFIX_LENGTH = 8
 const MAX_DEPTH = 8

@@ -1,4 +1,5 @@
 /** Sends a call with a session's credentials, once. Knows nothing of answers other than redirects. */
+import { abortable } from '../coordination/abortable.ts'
 import { CREDENTIAL_HEADERS, followRedirects, type Hop } from '../http/redirects.ts'
 import type { Live } from '../live.ts'
 import type { Settings } from '../options.ts'
@@ -15,7 +16,7 @@ export function send(settings: Settings, call: Call, live: Live | null, body?: B
   // No promise and no closure where the scheme makes no promise: this is the hot path.
   const attached = live?.tokens ? attach(settings, headers, live.tokens, call) : undefined
   return attached
-    ? attached.then(() => transmit(settings, call, live, initOf(call, headers, body)))
+    ? abortable(attached, call.signal).then(() => transmit(settings, call, live, initOf(call, headers, body)))
     : transmit(settings, call, live, initOf(call, headers, body))
 }
 

@@ -68,7 +68,14 @@ async function judge(error: Shape): Promise<Failure> {
   const response = shape(member(error, 'response'))
   const data = shape(member(error, 'data'))
   const read = (await unreadBody(error)) ?? (await unreadBody(response))
-  const bodies = [data, data.payload, error.body, member(error, 'cause'), response.data, response.body, read].map(shape)
+  const within = (holder: Shape, ...names: string[]): unknown[] => names.map((name) => member(holder, name))
+  const bodies = [
+    data,
+    ...within(data, 'payload'),
+    ...within(error, 'body', 'cause'),
+    ...within(response, 'data', 'body'),
+    read,
+  ].map(shape)
   const codes = [error, response, ...bodies].flatMap((place) => [member(place, 'error'), member(place, 'oauthError')])
   const [oauthError] = [...codes, error.code, leadingWord(error.message)].filter((code) =>
     KNOWN.includes(code as string),

@@ -98,8 +98,10 @@ async function readAnswer(response: Response, isCookieBased: boolean): Promise<T
   const { status, ok, headers } = response
   const text = await boundedText(response, ANSWER_BYTES, ANSWER_MS)
   const answer = parsed(text)
-  if (ok && answer !== null && !answer.error) {
-    return isCookieBased && !('access_token' in answer || 'accessToken' in answer) ? true : (answer as TokenResponse)
+  if (ok && answer !== null && !own(answer, 'error')) {
+    return isCookieBased && !(Object.hasOwn(answer, 'access_token') || Object.hasOwn(answer, 'accessToken'))
+      ? true
+      : (answer as TokenResponse)
   }
   if (ok && isCookieBased && text === '') return true
 
@@ -107,7 +109,7 @@ async function readAnswer(response: Response, isCookieBased: boolean): Promise<T
   const retryAfter = retryAfterMs(headers.get('retry-after'), wallNow()) ?? undefined
   const error = new AuthError('refresh-unavailable', message, { retryable: true, retryAfterMs: retryAfter })
   // The code alone, and only if it is one: descriptions of errors have been seen to quote the token.
-  const oauthError = /^[a-z_]{1,40}$/.exec(String(answer?.error))?.[0]
+  const oauthError = /^[a-z_]{1,40}$/.exec(String(answer && own(answer, 'error')))?.[0]
   throw Object.assign(error, { ...(!ok && { status }), ...(answer && { oauthError }) })
 }
 

@@ -6,8 +6,6 @@ export interface ChildOutcome {
   exitCode: number | null
   stdout: string
   stderr: string
-  /** From the last byte on stdout until the process was gone, in milliseconds. */
-  lingeredMs: number
 }
 
 /** @param program a `file:` URL; @param args what it gets in `process.argv` */
@@ -17,10 +15,8 @@ export function runChild(program: string, args: readonly string[] = [], limitMs 
     const child = spawn(process.execPath, [fileURLToPath(program), ...args], { env: { PATH: process.env.PATH } })
     const timer = setTimeout(() => child.kill('SIGKILL'), limitMs)
     const chunks = { stdout: '', stderr: '' }
-    let lastWordAt = performance.now()
     child.stdout.setEncoding('utf8').on('data', (text) => {
       chunks.stdout += text
-      lastWordAt = performance.now()
     })
     child.stderr.setEncoding('utf8').on('data', (text) => {
       chunks.stderr += text
@@ -28,7 +24,7 @@ export function runChild(program: string, args: readonly string[] = [], limitMs 
     child.once('error', reject)
     child.once('close', (exitCode) => {
       clearTimeout(timer)
-      resolve({ exitCode, ...chunks, lingeredMs: performance.now() - lastWordAt })
+      resolve({ exitCode, ...chunks })
     })
   })
 }

@@ -2,8 +2,9 @@
  * A world to play random stories in: an API and an authorization server that rotates and detects reuse, a medium, and clients on
  * it. Everything takes its time, and what must never happen is written down at the moment it does.
  */
-import { createAuthFetch, type Refresher, type StoredSession, type TokenStore } from '../../src/index.ts'
+
 import type { AuthFetch, TokenResponse } from '../../src/index.ts'
+import { createAuthFetch, type Refresher, type StoredSession, type TokenStore } from '../../src/index.ts'
 
 /** Which clients there are: two on one store object, or one on each of two store objects. */
 export type Topology = 'memory' | 'one store object' | 'two store objects with a lock'
@@ -112,7 +113,8 @@ export function createWorld({ topology, lifetimeMs, delaysMs }: Plan): World {
         if (!session.isExcused && !isExcused) violate(`${refreshToken} was spent already`)
         session.isRevoked = true
       }
-      if (session.isRevoked) throw Object.assign(new Error('refused'), { status: 400, data: { error: 'invalid_grant' } })
+      if (session.isRevoked)
+        throw Object.assign(new Error('refused'), { status: 400, data: { error: 'invalid_grant' } })
       const issued = issue(session)
       note(`issued ${issued.access_token}${fault ? `, ${fault}` : ''}`)
       if (fault === 'lost' || fault === 'unreadable') session.isExcused = true
@@ -136,7 +138,11 @@ export function createWorld({ topology, lifetimeMs, delaysMs }: Plan): World {
       if (storeFault === `${operation} refuses`) return false as T
       return work()
     }
-    return topology === 'memory' ? answer() : delay().then(answer).then((value) => delay().then(() => value))
+    return topology === 'memory'
+      ? answer()
+      : delay()
+          .then(answer)
+          .then((value) => delay().then(() => value))
   }
   const createStore = (): TokenStore => ({
     read: () => perform('read', () => structuredClone(stored)),

@@ -264,6 +264,14 @@ describe('init', () => {
     expect(sent).toHaveLength(0)
   })
 
+  it('R1 a Request as init reaches a stranger as it was given', async () => {
+    const { api, sent } = await expired()
+    const init = post()
+    await api('https://stranger.example/', init)
+    expect(sent[0]?.input).toBe('https://stranger.example/')
+    expect(sent[0]?.init).toBe(init)
+  })
+
   it('R1 what comes after init is handed on, both times and to strangers', async () => {
     const { api, sent } = await expired()
     const context = { retry: 1 }

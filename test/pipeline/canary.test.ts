@@ -93,6 +93,7 @@ const failures: Record<string, (context: RefreshContext) => unknown> = {
   'the ID token in the message': () => new Error(`id_token_hint=${OLD.idToken}`),
   'a token percent-encoded in the message': () => new Error(`body was ${form(grant)}`),
   'a token cut short in the message': () => new Error(`body was ${String(form(grant)).slice(0, 55)}…`),
+  'the beginning of a token, with nothing around it': () => new Error(`sent ${OLD.refreshToken.slice(0, 12)}…`),
   'a token in the name': () => asError({ name: `TokenError ${OLD.refreshToken}` }),
   'a token in the stack alone': () => {
     const error = new Error(`failed with ${OLD.refreshToken}`)
@@ -557,7 +558,7 @@ describe('logs', () => {
     const program = new URL('../helpers/programs/silent-life.ts', import.meta.url).href
     const { exitCode, stdout, stderr } = await runChild(program)
     expect({ exitCode, stdout, stderr }).toEqual({ exitCode: 0, stdout: 'lived\n', stderr: '' })
-  })
+  }, 20_000)
 })
 
 describe('the search', () => {

@@ -4,6 +4,7 @@ import { type AuthFetchOptions, createAuthFetch, memoryStore } from '../../src/i
 import { accepting, ok, unauthorized } from '../helpers/answer.ts'
 import { type Answering, recorder } from '../helpers/recorder.ts'
 import { rejectionOf } from '../helpers/rejection.ts'
+import { EVENTS } from '../helpers/watch.ts'
 
 async function client(answer: Answering, options: AuthFetchOptions = {}) {
   const transport = recorder(answer)
@@ -132,8 +133,6 @@ describe('the caller’s abort', () => {
   })
 })
 
-const events = ['refreshed', 'refresh-failed', 'recovered', 'denied', 'signed-in', 'signed-out'] as const
-
 describe('listeners', () => {
   const bad: Array<[string, () => unknown]> = [
     [
@@ -159,7 +158,7 @@ describe('listeners', () => {
   it.each(bad)('E3 that %s change nothing, and the others hear all the same', async (_, listener) => {
     const { api } = await client(accepting('fresh'))
     const heard = vi.fn()
-    for (const event of events) {
+    for (const event of EVENTS) {
       api.on(event, listener)
       api.on(event, heard)
     }
@@ -209,7 +208,7 @@ describe('unhandled rejections', () => {
       const { fetch } = recorder(answers)
       const store = memoryStore({ accessToken: 'old', refreshToken: 'rt' })
       const api = createAuthFetch({ baseUrl: 'https://api.example', store, refreshRetries: 0, ...kind, fetch })
-      for (const event of events) api.on(event, fail)
+      for (const event of EVENTS) api.on(event, fail)
       api.subscribe(fail as never)
       const calls = Array.from({ length: 300 }, (_, index) =>
         api(`/${index}`, { method: 'POST', body: 'b', signal: index % 7 ? null : AbortSignal.timeout(1) }),

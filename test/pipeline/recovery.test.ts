@@ -766,15 +766,22 @@ describe('R5 a refresher that calls the wrapped fetch', { timeout: 2000 }, () =>
   })
 
   describe('where there is no AsyncLocalStorage, as in a browser', () => {
-    beforeEach(() => vi.stubGlobal('process', { ...process, getBuiltinModule: undefined }))
+    let relatch: typeof import('../../src/index.ts')
+    // Another copy of the package: whether there is one is found out once.
+    beforeEach(async () => {
+      vi.stubGlobal('process', { ...process, getBuiltinModule: undefined })
+      vi.resetModules()
+      relatch = await import('../../src/index.ts')
+    })
     afterEach(() => {
       vi.unstubAllGlobals()
     })
 
-    it.each([undefined, Date.now() - 1000])('R5 at once, expiry %s', async (expiresAt) => {
+    it.each(['rejected', 'expired'])('R5 at once, for a token that was %s', async (why) => {
       const { fetch } = homemade()
-      const store = memoryStore({ ...first, ...(expiresAt !== undefined && { expiresAt }) })
-      const api: AuthFetch = createAuthFetch({
+      const expiresAt = why === 'expired' ? Date.now() - 1000 : undefined
+      const store = relatch.memoryStore({ ...first, ...(expiresAt !== undefined && { expiresAt }) })
+      const api: AuthFetch = relatch.createAuthFetch({
         baseUrl,
         fetch,
         store,
@@ -787,8 +794,8 @@ describe('R5 a refresher that calls the wrapped fetch', { timeout: 2000 }, () =>
       'R5 after awaits, with the signal of its context, expiry %s',
       async (expiresAt) => {
         const { fetch } = homemade()
-        const store = memoryStore({ ...first, ...(expiresAt !== undefined && { expiresAt }) })
-        const api: AuthFetch = createAuthFetch({
+        const store = relatch.memoryStore({ ...first, ...(expiresAt !== undefined && { expiresAt }) })
+        const api: AuthFetch = relatch.createAuthFetch({
           baseUrl,
           fetch,
           store,
@@ -802,10 +809,10 @@ describe('R5 a refresher that calls the wrapped fetch', { timeout: 2000 }, () =>
     )
 
     it('R5 refresh() at once rejects with reentrant-refresh', async () => {
-      const api: AuthFetch = createAuthFetch({
+      const api: AuthFetch = relatch.createAuthFetch({
         baseUrl,
         fetch: scriptedFetch(401).fetch,
-        store: memoryStore(first),
+        store: relatch.memoryStore(first),
         refreshRetries: 0,
         refresh: () => api.refresh(),
       })
@@ -815,10 +822,10 @@ describe('R5 a refresher that calls the wrapped fetch', { timeout: 2000 }, () =>
     it('R5 after awaits and without that signal it ends within refreshTimeoutMs, and the next call works', async () => {
       const { fetch } = homemade()
       let isOld = true
-      const api: AuthFetch = createAuthFetch({
+      const api: AuthFetch = relatch.createAuthFetch({
         baseUrl,
         fetch,
-        store: memoryStore({ ...first, expiresAt: Date.now() - 1000 }),
+        store: relatch.memoryStore({ ...first, expiresAt: Date.now() - 1000 }),
         refreshTimeoutMs: 50,
         async refresh() {
           await null
@@ -830,7 +837,8 @@ describe('R5 a refresher that calls the wrapped fetch', { timeout: 2000 }, () =>
         ({ status }) => status,
         ({ code }) => code,
       )
-      expect([200, 'refresh-timeout']).toContain(outcome)
+      // Nothing tells such a call from any other one here.
+      expect(outcome).toBe('refresh-timeout')
       isOld = false
       expect((await api('/orders')).status).toBe(200)
     })

@@ -21,7 +21,7 @@ type Answer = Response | Error | (() => Response | Promise<Response>)
 interface Seen {
   /** What the waiting call came to. */
   status: number | undefined
-  error: { code?: string; retryable?: boolean; retryAfterMs?: number; message?: string } | undefined
+  error: { code?: string; retryable?: boolean; retryAfterMs?: number; message?: string; cause?: unknown } | undefined
   /** The requests to the endpoint, and the init that the transport was given for each. */
   requests: Request[]
   inits: (RequestInit | undefined)[]
@@ -342,6 +342,8 @@ describe('answers', () => {
       Response.json({ error: 'invalid_request', error_description: description }, { status: 400 }),
       Response.json({ error: description }, { status: 503 }),
       new Response(description, { status: 503 }),
+      Response.json({ error: 'the token is now rt-secret' }, { status: 400 }),
+      Response.json({ error: 'the token is now rt-secret' }, { status: 500 }),
       new Response(`{"access_token":"rt-secret"`),
     ]) {
       const { error } = await refreshWith({}, answer)
@@ -361,11 +363,26 @@ describe('redirects', () => {
     expect(await seen.store.read()).toMatchObject({ tokens: first })
   })
 
+  it.each([302, 307])('O2 a refresher of one’s own is told: the fetch of its context rejects at %i', async (status) => {
+    const init = { status, headers: { location: 'https://evil.example/token' } }
+    const seen = await refreshWith({}, () => Response.json({ access_token: 'at-2' }, init), {
+      refresh: async ({ fetch }) => (await fetch(url, { method: 'POST', body: 'rt-1' })).json(),
+    })
+    expect(seen.requests.map((request) => request.url)).toEqual([url])
+    expect(seen).toMatchObject({ verdicts: ['transient'], error: { cause: { name: 'TypeError' } } })
+    expect(await seen.store.read()).toMatchObject({ tokens: first })
+  })
+
   it('O2 the opaque redirect of a browser is refused as well', async () => {
     const opaque = new Response(null)
     Object.defineProperties(opaque, { type: { value: 'opaqueredirect' }, status: { value: 0 }, ok: { value: false } })
-    const seen = await refreshWith({ credentials: 'include' }, () => opaque)
-    expect(seen).toMatchObject({ verdicts: ['transient'], logins: 0 })
+    const seen = await refreshWith({}, () => opaque, {
+      async refresh({ fetch }) {
+        await fetch(url, { method: 'POST' })
+        return { accessToken: 'at-2' }
+      },
+    })
+    expect(seen).toMatchObject({ verdicts: ['transient'], logins: 0, error: { cause: { name: 'TypeError' } } })
   })
 })
 

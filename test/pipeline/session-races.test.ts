@@ -1,7 +1,14 @@
 // Who wins when sessions, refreshes and stores race: newer tokens over a refusal (R8), people over refreshes (R12).
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { type AuthFetch, type AuthFetchOptions, createAuthFetch, type Refresher, type StoredSession, type TokenSet } from '../../src/index.ts'
+import {
+  type AuthFetch,
+  type AuthFetchOptions,
+  createAuthFetch,
+  type Refresher,
+  type StoredSession,
+  type TokenSet,
+} from '../../src/index.ts'
 import { unauthorized } from '../helpers/answer.ts'
 import { type Deferred, deferred } from '../helpers/deferred.ts'
 import { flush, pass, settled, startFakeTime } from '../helpers/fake-time.ts'
@@ -315,6 +322,36 @@ describe('a 401 waits for a refresh', () => {
   })
 })
 
+describe('a 401 whose refresh is done, while its body is still being drained', () => {
+  /** A 401 that takes its time, which is given up after a tenth of a second. */
+  const slow401 = (): Response =>
+    new Response(new ReadableStream({ pull: () => new Promise(() => {}) }), { status: 401 })
+
+  it.each<[string, (api: AuthFetch) => Promise<void>]>([
+    ['a sign-out', (api) => api.signOut()],
+    ['a sign-in of someone else', (api) => api.signIn({ accessToken: 'bob-1' })],
+    [
+      'a sign-out and a sign-in',
+      async (api) => {
+        await api.signOut()
+        await api.signIn({ accessToken: 'bob-1' })
+      },
+    ],
+  ])('R12 %s wins: the request is not sent again', async (_, change) => {
+    const medium = createMedium(stored)
+    const { fetch, requests } = scriptedFetch(slow401)
+    const refresh = async () => ({ accessToken: 'at-2', refreshToken: 'rt-2' })
+    const api = createAuthFetch({ baseUrl, fetch, store: medium.store(), refresh })
+    const refreshed = eventsOf(api, 'refreshed')
+    const call = api('/orders')
+    await flush()
+    expect(refreshed).toHaveLength(1)
+    await change(api)
+    expect((await settled(call)).status).toBe(401)
+    expect(credentialsOf(requests)).toEqual(['Bearer at-1'])
+  })
+})
+
 describe('a request waits for a refresh before it is sent', () => {
   const expired = (): TokenSet => ({ ...first, expiresAt: Date.now() - 1 })
 
@@ -405,6 +442,73 @@ describe('a request waits for a refresh before it is sent', () => {
     expect((await settled(api('/new'))).status).toBe(200)
     expect(credentialsOf(requests)).toEqual(['Bearer bob-1'])
     expect(await settled(waiting)).toMatchObject({ code: 'session-changed' })
+  })
+})
+
+describe('a change of session while another one is being stored', () => {
+  /** So many microtasks later. */
+  async function ticks(count: number): Promise<void> {
+    for (let tick = 0; tick < count; tick++) await null
+  }
+  const moments = Array.from({ length: 40 }, (_, index) => index)
+
+  it('R12 a sign-out is in the store when it returns, whatever the moment', async () => {
+    for (const moment of moments) {
+      const medium = createMedium()
+      const api = createAuthFetch({ baseUrl, fetch: async () => unauthorized(), store: medium.store() })
+      const written = deferred<void>()
+      medium.faults.write = (work) => written.promise.then(work)
+      const signedIn = api.signIn(first)
+      await flush()
+      written.resolve()
+      await ticks(moment)
+      await api.signOut()
+      expect(medium.stored, `${moment} ticks later`).toBeNull()
+      await signedIn
+      api.dispose()
+    }
+  })
+
+  it('R12 many changes while the store is slow are no failure of the store', async () => {
+    const medium = createMedium()
+    const api = createAuthFetch({ baseUrl, fetch: async () => unauthorized(), store: medium.store() })
+    const failed = eventsOf(api, 'store-failed')
+    const pending: Deferred<void>[] = []
+    medium.faults.write = (work) => {
+      const write = deferred<void>()
+      pending.push(write)
+      return write.promise.then(work)
+    }
+    const changes: Promise<void>[] = []
+    for (let count = 0; count < 10; count++) {
+      changes.push(api.signIn({ accessToken: `at-${count}` }))
+      await flush()
+      pending[count - 1]?.resolve()
+      await flush()
+    }
+    medium.faults = {}
+    changes.push(api.signOut())
+    for (const write of pending) write.resolve()
+    await Promise.all(changes)
+    expect(medium.stored).toBeNull()
+    expect(failed).toEqual([])
+  })
+
+  it('R12 a sign-in is in the store when it returns, whatever the moment', async () => {
+    for (const moment of moments) {
+      const medium = createMedium(stored)
+      const api = createAuthFetch({ baseUrl, fetch: async () => unauthorized(), store: medium.store() })
+      const written = deferred<void>()
+      medium.faults.write = (work) => written.promise.then(work)
+      const signedOut = api.signOut()
+      await flush()
+      written.resolve()
+      await ticks(moment)
+      await api.signIn({ accessToken: 'bob-1' })
+      expect(medium.stored, `${moment} ticks later`).toMatchObject({ tokens: { accessToken: 'bob-1' } })
+      await signedOut
+      api.dispose()
+    }
   })
 })
 
@@ -589,7 +693,7 @@ describe('any order of requests, refreshes, sign-outs and sign-ins', () => {
           const perform: Record<Action, () => void> = {
             request() {
               const url = `${baseUrl}/${work.length}`
-              const session = api.snapshot().status === 'signed-out' ? null : lastWord
+              const session = api.snapshot().subject ?? null
               work.push(
                 oneOfThem()(url).finally(() => {
                   for (const user of usersOf.get(url) ?? []) {
@@ -610,7 +714,7 @@ describe('any order of requests, refreshes, sign-outs and sign-ins', () => {
               lastWord = `s${++sessions}`
               const accessToken = `${lastWord}.${++generation}`
               good.set(lastWord, accessToken)
-              work.push(oneOfThem().signIn({ accessToken, refreshToken: `${accessToken}.r` }))
+              work.push(oneOfThem().signIn({ accessToken, refreshToken: `${accessToken}.r`, subject: lastWord }))
             },
           }
           perform['sign-in']()

@@ -3,6 +3,7 @@ import { runInNewContext } from 'node:vm'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { AuthFetch, StoredSession, TokenStore } from '../../src/index.ts'
 import { createAuthServer } from '../../src/testing/index.ts'
+import { deferred } from '../helpers/deferred.ts'
 import { durationOf, fakeTime, flush, pass, settled } from '../helpers/fake-time.ts'
 import { createMedium, type Fault, type Medium } from '../helpers/medium.ts'
 import { eventsOf } from '../helpers/next-event.ts'
@@ -326,6 +327,51 @@ describe('a medium that lags behind', () => {
     await rumour(medium)
     expect((await requests(api, 3)).map(({ status }) => status)).toEqual([401, 401, 401])
     expect(server.stats.refreshAttempts).toBe(1)
+  })
+
+  it('R11 R12 a read that began before a write of ours is not believed', async () => {
+    const { server, medium, api } = await signedIn()
+    await api.signOut()
+    await pass(2000)
+    const held = deferred<void>()
+    medium.faults.read = async (work) => {
+      const before = work()
+      await held.promise
+      return before
+    }
+    medium.tell()
+    await flush()
+    medium.faults = {}
+    await api.signIn(server.signIn('admin'))
+    const ended = eventsOf(api, 'signed-out')
+    held.resolve()
+    await flush()
+    expect(ended).toEqual([])
+    expect(await statusOf(api('/me'))).toBe(200)
+    await api.signOut()
+    await pass(5000)
+    expect(medium.stored).toBeNull()
+    expect(await statusOf(api('/me'))).toBe(401)
+  })
+
+  it('R11 a first read that is slower than the next one is not believed', async () => {
+    const server = createAuthServer()
+    const medium = createMedium()
+    const held = deferred<void>()
+    medium.faults.read = async (work) => {
+      const before = work()
+      await held.promise
+      return before
+    }
+    const api = clientOf(server, { store: medium.store({ hasWatch: true }) })
+    await flush()
+    medium.faults = {}
+    await clientOf(server, { store: medium.store() }).signIn(server.signIn('viewer'))
+    await flush()
+    held.resolve()
+    await pass(2000)
+    expect(api.snapshot().status).toBe('signed-in')
+    expect(await statusOf(api('/me'))).toBe(200)
   })
 
   it('R11 a write that lands late does not undo what came after it', async () => {

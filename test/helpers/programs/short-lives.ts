@@ -1,4 +1,4 @@
-/** A program: plays one scene, says `done`, and has to end by itself: no timer of ours may keep a process alive. */
+/** A program: plays one scene, and says how long it took to end by itself after that: no timer of ours may keep a process alive. */
 import { createAuthFetch, memoryStore, refreshEndpoint, type TokenStore } from '../../../src/index.ts'
 
 const LIFETIMES = ['2592000', '0', '-1', '5', undefined, '"3600"', '"abc"', '1e20', 'null', '1e400']
@@ -68,4 +68,5 @@ async function withStore(store: TokenStore): Promise<void> {
 }
 
 await scenes[process.argv[2] ?? '']?.()
-console.log('done')
+const doneAt = performance.now()
+process.once('exit', () => console.log(`ended after ${Math.round(performance.now() - doneAt)} ms`))

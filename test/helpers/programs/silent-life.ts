@@ -1,6 +1,7 @@
 /** A program: meets every failure there is, and has nothing to say about it but `lived` at its end. */
 import { createAuthFetch, memoryStore, refreshEndpoint, type TokenStore } from '../../../src/index.ts'
 import { NEW, OLD } from '../canary.ts'
+import { EVENTS } from '../watch.ts'
 
 const fail = (): never => {
   throw new Error(`failed with ${OLD.refreshToken}`)
@@ -30,15 +31,7 @@ const clients = [
   createAuthFetch({ ...base, refresh: () => new Promise(() => {}), refreshTimeoutMs: 20, store: memoryStore(OLD) }),
 ]
 for (const api of clients) {
-  for (const event of [
-    'refreshed',
-    'refresh-failed',
-    'recovered',
-    'denied',
-    'signed-in',
-    'signed-out',
-    'store-failed',
-  ] as const) {
+  for (const event of EVENTS) {
     api.on(event, fail)
     api.on(event, failAsync)
   }

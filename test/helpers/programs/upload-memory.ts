@@ -1,15 +1,16 @@
 /**
- * Uploads a long stream and prints how much memory is alive at marks on the way, as JSON: `{ status, liveBytes: number[] }`. In
- * a process of its own, because the memory of a process is measured.
+ * Uploads 200 MiB and prints how much memory is alive at marks on the way, as JSON: `{ status, refreshes, liveBytes }`. In a
+ * process of its own, because it is the memory of a whole process that is measured.
  *
- * argv: who sends ('bare' or 'ours'), what is sent ('stream', 'readable', 'request'), where to, and whether the token is good.
+ * argv: who sends ('bare', 'ours', or 'ours-over-reader': ours over a transport that reads the body and keeps nothing), what
+ * is sent ('stream', 'readable', 'request'), and where to.
  */
 import { Readable } from 'node:stream'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { createAuthFetch, memoryStore } from '../../../src/index.ts'
 
-const [sender, kind, url = '', token = ''] = process.argv.slice(2)
+const [sender, kind, url = ''] = process.argv.slice(2)
 const CHUNK_BYTES = 65_536
 const CHUNKS = 3200 // 200 MiB
 const MARKS = [1, 40, 800, 1600, 2400, 3199]
@@ -41,31 +42,42 @@ async function* chunks(): AsyncGenerator<Uint8Array> {
   }
 }
 
-/** @returns the arguments of a fetch */
-function upload(): [RequestInfo, RequestInit?] {
-  const source = chunks()
-  const stream = new ReadableStream<Uint8Array>({
+function streamOf(source: AsyncGenerator<Uint8Array>): ReadableStream<Uint8Array> {
+  return new ReadableStream({
     async pull(controller) {
       const { done, value } = await source.next()
       if (done) controller.close()
       else controller.enqueue(value)
     },
   })
-  const init = (body: unknown) => ({ method: 'POST', body, duplex: 'half' }) as RequestInit
-  if (kind === 'stream') return [url, init(stream)]
-  if (kind === 'request') return [new Request(url, init(stream))]
-  return [url, init(Readable.from(source, { objectMode: false }))]
 }
 
-const api =
-  sender === 'bare'
-    ? fetch
-    : createAuthFetch({
-        baseUrl: url,
-        store: memoryStore({ accessToken: token }),
-        refresh: async () => ({ accessToken: 'fresh' }),
-      })
-const response = await api(...upload())
+/** The arguments of a fetch. */
+function upload(): [RequestInfo, RequestInit?] {
+  const init = (body: unknown) => ({ method: 'POST', body, duplex: 'half' }) as RequestInit
+  if (kind === 'readable') return [url, init(Readable.from(chunks(), { objectMode: false }))]
+  const streaming = init(streamOf(chunks()))
+  return kind === 'request' ? [new Request(url, streaming)] : [url, streaming]
+}
+
+/** Answers as a server would that takes no token, after the last byte. */
+const reader: typeof fetch = async (input, init) => {
+  const { body } = new Request(input, init)
+  for await (const _ of body ?? []);
+  return new Response('who are you?', { status: 401 })
+}
+
+let refreshes = 0
+const api = createAuthFetch({
+  baseUrl: url,
+  store: memoryStore({ accessToken: 'old' }),
+  fetch: sender === 'ours-over-reader' ? reader : undefined,
+  refresh: async () => {
+    refreshes++
+    return { accessToken: 'fresh' }
+  },
+})
+const response = await (sender === 'bare' ? fetch : api)(...upload())
 marks.push(await liveBytes())
-console.log(JSON.stringify({ status: response.status, liveBytes: marks }))
+console.log(JSON.stringify({ status: response.status, refreshes, liveBytes: marks }))
 process.exit()

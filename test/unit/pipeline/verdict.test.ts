@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { judgeFailure } from '../../../src/pipeline/verdict.ts'
 import { errorsWithoutStatus, errorsWithStatus } from '../../helpers/client-errors.ts'
 
@@ -50,8 +50,12 @@ describe('what is not looked at', () => {
   })
 
   it('R7 a body that does not come says nothing, and costs a second', async () => {
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
     const response = new Response(new ReadableStream({ pull: () => new Promise(() => {}) }), { status: 401 })
-    expect(await judgeFailure(response)).toEqual({ verdict: 'over' })
+    const verdict = judgeFailure(response)
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(await verdict).toEqual({ verdict: 'over' })
   })
 
   it.each(['access_denied', 'Unauthorized', 'INVALID_GRANT', 'invalid grant', 'constructor', '__proto__', ''])(
