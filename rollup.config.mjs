@@ -52,6 +52,7 @@ export default [
       format: 'es',
       sourcemap: true,
       manualChunks,
+      hoistTransitiveImports: false,
     },
   },
   {

@@ -17,21 +17,31 @@ export interface Live extends StoredSession {
 interface Expiry {
   monotonicAt: number
   wallAt: number
+  /** How long they were good for when they came. */
+  leftMs: number
   /** A tenth of the lifetime: no margin is larger. Infinity where the lifetime is unknown. */
   largestMarginMs: number
-  /** Added to the margin, so that a fleet with one expiry does not refresh in one instant (T4). */
-  jitterMs: number
+  /** 0 to 1, drawn once: how early this client is within the jitter (T4). */
+  luck: number
 }
 
 const MAX_JITTER_MS = 300_000
+
 /** Milliseconds until the tokens expire; Infinity where nobody knows. Either clock may say so: one of them may have slept. */
 export const remainingMs = ({ expiry }: Live): number =>
   expiry === null ? Number.POSITIVE_INFINITY : Math.min(expiry.monotonicAt - monotonicNow(), expiry.wallAt - wallNow())
 
-/** Whether the tokens are to be refreshed before they are sent. */
-export const isExpiring = (live: Live, marginMs: number): boolean =>
-  live.expiry !== null &&
-  remainingMs(live) <= Math.min(marginMs, live.expiry.largestMarginMs) + (marginMs && live.expiry.jitterMs)
+/**
+ * Whether the tokens are to be refreshed before they are sent: within the margin, or up to a tenth of the time before it, so
+ * that a fleet with one expiry does not refresh in one instant (T4).
+ */
+export function isExpiring(live: Live, wantedMarginMs: number): boolean {
+  if (live.expiry === null) return false
+  const { leftMs, largestMarginMs, luck } = live.expiry
+  const marginMs = Math.min(wantedMarginMs, largestMarginMs)
+  const jitterMs = marginMs && luck * Math.min(Math.max(0, leftMs - marginMs) / 10, MAX_JITTER_MS)
+  return remainingMs(live) <= marginMs + jitterMs
+}
 
 /** Whether two records hold the same credential: the same access token or, where nobody holds one, the same version. */
 export const isSameCredential = (a: StoredSession, b: StoredSession): boolean =>
@@ -49,7 +59,6 @@ export function bringToLife({ sessionId, version, tokens }: StoredSession, isFre
   // Issued just now and expired already: a clock is wrong, or the lifetime is nonsense. Believing it would refresh before
   // every request (T1, T2); so only a 401 can tell.
   if (wallAt === undefined || (isFresh && leftMs <= 0)) return { sessionId, version, tokens, expiry: null }
-  const tenthMs = leftMs / 10
   return {
     sessionId,
     version,
@@ -57,8 +66,9 @@ export function bringToLife({ sessionId, version, tokens }: StoredSession, isFre
     expiry: {
       monotonicAt: monotonicNow() + leftMs,
       wallAt,
-      largestMarginMs: isFresh ? tenthMs : Number.POSITIVE_INFINITY,
-      jitterMs: isFresh ? Math.random() * Math.min(tenthMs, MAX_JITTER_MS) : 0,
+      leftMs,
+      largestMarginMs: isFresh ? leftMs / 10 : Number.POSITIVE_INFINITY,
+      luck: Math.random(),
     },
   }
 }

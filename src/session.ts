@@ -221,26 +221,33 @@ export function createEngine(tokenStore: TokenStore): SessionEngine {
     receive(reading)
   }
 
-  const writeMemory = async (): Promise<void> => {
+  /** Writes until the store holds what memory holds, or says that it cannot. Says which. */
+  const writeMemory = async (): Promise<boolean> => {
     if (storedVersion === undefined) await reread()
-    for (let attempt = 0; ahead !== null && storedVersion !== undefined; attempt++) {
-      if (attempt === WRITE_ATTEMPTS) return store.refuse()
+    for (let refusals = 0; ahead !== null; ) {
+      if (storedVersion === undefined) return false
+      if (refusals === WRITE_ATTEMPTS) {
+        store.refuse()
+        return false
+      }
       if (live !== null && live.version <= (storedVersion ?? 0)) live.version = nextVersion(live)
       const target = live
       const hasWritten = await write(target && asStored(target), storedVersion)
-      if (hasWritten === undefined) return
-      if (!hasWritten) await reread()
-      else {
+      if (hasWritten === undefined) return false
+      if (hasWritten) {
         storedVersion = target?.version ?? null
         if (live === target) ahead = null
+      } else {
+        refusals++
+        await reread()
       }
     }
+    return true
   }
   const runWriter = async (): Promise<void> => {
     await loading
-    // Asked again after the last write, in the step that ends the writer: a change in between must not wait for the probe.
-    do await writeMemory()
-    while (ahead !== null && storedVersion !== undefined && !store.isFailing())
+    // Asked again in the step that ends the writer: a change that came in between must not wait for the probe.
+    while (await writeMemory()) if (ahead === null) break
     writer = null
     if (ahead !== null) probeLater()
   }

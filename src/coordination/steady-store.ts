@@ -159,6 +159,7 @@ function createHealth(onFailure: (failure: StoreFailure) => void): Health {
       failing.delete(operation)
       // A store without its watch works; that it is missing was said once.
       failing.delete('watch')
+      if (failing.size === 0) isTrying = true
     },
     fail(failure) {
       isTrying = false

@@ -178,10 +178,9 @@ describe.concurrent('a Node process', () => {
   it.each(['signed-in', 'failing-store', 'waiting-for-a-login', 'failing-refresh', 'disposed'])(
     'T2 exits by itself: %s',
     async (state) => {
-      const { exitCode, stdout, stderr, lingeredMs } = await runChild(programOf('leaving'), [state])
-      expect({ exitCode, stdout, stderr }).toEqual({ exitCode: 0, stdout: 'done', stderr: '' })
-      // The shortest timer that could hold it, a store's second, and what a busy machine needs to end a process.
-      expect(lingeredMs).toBeLessThan(3000)
+      // Killed after that, whatever timer it is that holds it; 60 s and 5 min are the ones that could.
+      const outcome = await runChild(programOf('leaving'), [state], 20_000)
+      expect(outcome).toEqual({ exitCode: 0, stdout: 'done', stderr: '' })
     },
     30_000,
   )

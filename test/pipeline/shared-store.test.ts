@@ -267,7 +267,7 @@ describe('two store objects on one medium', () => {
       }
       await expectAgreement(medium, a, b)
     }
-  })
+  }, 30_000)
 
   it('C5 R4 with a lock: one refresh before an expiry, too', async () => {
     const { server, a, b } = await processes(5, true)
@@ -315,7 +315,7 @@ describe('two store objects on one medium', () => {
       expect(server.stats.refreshAttempts).toBeLessThanOrEqual(40)
       await expectAgreement(medium, a, b)
     }
-  })
+  }, 30_000)
 
   it('R9 without a lock and without grace: everyone settles, and neither sends a dead token again', async () => {
     for (let seed = 1; seed <= 20; seed++) {

@@ -27,6 +27,7 @@ async function paying(options: AuthFetchOptions = {}, serverOptions: AuthServerO
   const api = clientOf(server, {
     onStepUp: (need) => {
       needs.push(need)
+      if (needs.length > 20) throw new Error('round in circles')
       return server.signIn('viewer', { acr: need.acrValues[0] ?? '' })
     },
     ...options,

@@ -1,7 +1,8 @@
 // R8, R11, R12, S2: the session engine by itself: what is current, and how memory and store come to agree.
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { type Change, createEngine } from '../../src/session.ts'
 import { receiveTokens } from '../../src/tokens.ts'
+import { deferred } from '../helpers/deferred.ts'
 import { fakeTime, flush, pass, settled } from '../helpers/fake-time.ts'
 import { createMedium, type Traits } from '../helpers/medium.ts'
 
@@ -163,6 +164,39 @@ describe('two engines on one medium', () => {
     await a.engine.endOver(a.engine.current() as NonNullable<ReturnType<typeof a.engine.current>>)
     expect([a.current(), medium.stored]).toEqual([null, null])
     expect(a.engine.lastEnded()?.reason).toBe('over')
+  })
+
+  it('S1 sign-ins of two processes in the same millisecond do not share a version', async () => {
+    const random = vi.spyOn(Math, 'random')
+    const versions: unknown[] = []
+    for (const value of [0.1, 0.5, 0.9]) {
+      random.mockReturnValue(value)
+      const { engine } = engineOn()
+      await engine.signIn(received('x'))
+      versions.push(engine.current()?.version)
+    }
+    random.mockRestore()
+    expect(new Set(versions).size).toBe(3)
+  })
+
+  it('R11 of two readings the later one counts, whichever arrives last', async () => {
+    const { medium, a, b } = pair({ hasWatch: false })
+    await a.engine.signIn(received('x'))
+    await b.engine.reread()
+    const held = deferred<void>()
+    medium.faults.read = async (work) => {
+      const before = work()
+      await held.promise
+      return before
+    }
+    const slow = b.engine.reread()
+    medium.faults = {}
+    await a.engine.signIn(received('y'))
+    await b.engine.reread()
+    expect(b.current()).toBe('y')
+    held.resolve()
+    await settled(slow)
+    expect(b.current()).toBe('y')
   })
 
   it('R12 two sign-ins at once: both end with the one that is stored', async () => {
