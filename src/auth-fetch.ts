@@ -123,8 +123,8 @@ async function act(
   } finally {
     call.replay?.release()
   }
-  shared.breaker.accepted(endpointOf(call))
-  if (call.sends > 1) {
+  if (!shared.breaker.isEmpty()) shared.breaker.accepted(endpointOf(call))
+  if (call.sends > 1 && events.isHeard('recovered')) {
     const { status } = response
     const durationMs = Math.round(monotonicNow() - startedAt)
     events.emit('recovered', { request: summaryOf(call), status, sends: call.sends, durationMs })

@@ -39,6 +39,8 @@ export interface AuthEvents {
 export interface Events {
   on<E extends keyof AuthEvents>(event: E, listener: (payload: AuthEvents[E]) => void): () => void
   emit<E extends keyof AuthEvents>(event: E, payload: AuthEvents[E]): void
+  /** Whether a payload would reach anybody: not worth making where it would not. */
+  isHeard(event: keyof AuthEvents): boolean
   clear(): void
 }
 
@@ -65,6 +67,7 @@ export function createEvents(): Events {
     emit(event, payload) {
       for (const listener of [...(listeners.get(event) ?? [])]) listener(Object.freeze(payload) as never)
     },
+    isHeard: (event) => (listeners.get(event)?.size ?? 0) > 0,
     clear: () => listeners.clear(),
   }
 }

@@ -12,7 +12,8 @@ const PROBLEM_MS = 10_000
 /** Tells the app why, waits for it, and hands the response back. What the callback throws rejects the call, unchanged. */
 export async function deny({ shared, settings, events }: Pipeline, call: Call, response: Response): Promise<Response> {
   const { denial, keep, discard } = denialOf(call, response)
-  const { request, reason, requiredScopes } = remember(response, denial)
+  remember(response, () => denial)
+  const { request, reason, requiredScopes } = denial
   events.emit('denied', { request, reason, requiredScopes })
   const { onPermissionDenied } = settings
   // A callback whose own request is denied must not be called for that, and so on without end.

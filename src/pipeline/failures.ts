@@ -3,8 +3,11 @@ import { type Challenge, parseChallenges } from '../http/challenge.ts'
 import type { Denial, LoginNeed, StepUpNeed } from '../ports.ts'
 import { type Call, summaryOf } from './call.ts'
 
+const STEP_UP = 'insufficient_user_authentication'
+
 /** Weak: the reason goes when the response does. */
-const failures = new WeakMap<Response, Denial | LoginNeed | StepUpNeed>()
+const failures = new WeakMap<Response, () => Failure>()
+type Failure = Denial | LoginNeed | StepUpNeed
 
 /**
  * Why a response that fetch handed back was a 401 or a 403; null for every other response, and for those of requests that
@@ -16,12 +19,13 @@ const failures = new WeakMap<Response, Denial | LoginNeed | StepUpNeed>()
  * if (failure && 'requiredScopes' in failure) askFor(failure.requiredScopes)
  */
 export function authFailureOf(response: Response): Denial | LoginNeed | StepUpNeed | null {
-  return failures.get(response) ?? null
+  return failures.get(response)?.() ?? null
 }
 
-export function remember<F extends Denial | LoginNeed | StepUpNeed>(response: Response, failure: F): F {
-  failures.set(response, failure)
-  return failure
+/** @param make called when somebody asks, and then once: most 401s are recovered, and nobody ever asks why they came */
+export function remember(response: Response, make: () => Failure): void {
+  let failure: Failure | undefined
+  failures.set(response, () => (failure ??= make()))
 }
 
 /** The challenges of a response; none where the header is missing, malformed, or hidden by CORS. */
@@ -35,9 +39,13 @@ export const scopesOf = (challenges: readonly Challenge[]): readonly string[] =>
 
 const words = (list: string | undefined): string[] => list?.split(' ').filter(Boolean) ?? []
 
+/** Whether a 401 has to be read before it can be acted on; most never are. */
+export const mayAskForStepUp = (response: Response): boolean =>
+  response.headers.get('www-authenticate')?.includes(STEP_UP) ?? false
+
 /** RFC 9470: the challenge that asks for a stronger or a more recent login. */
 export const stepUpChallenge = (challenges: readonly Challenge[]): Challenge | undefined =>
-  challenges.find(({ params }) => params.error === 'insufficient_user_authentication')
+  challenges.find(({ params }) => params.error === STEP_UP)
 
 /** @param signal default: one that never fires, for a need that nobody waits on */
 export function loginNeed(

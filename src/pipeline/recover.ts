@@ -6,7 +6,7 @@ import { patiently } from '../coordination/patience.ts'
 import { isSameCredential, type Live } from '../live.ts'
 import type { AuthScheme, Challenge, Cure, LoginNeed, RefreshReason } from '../ports.ts'
 import { type Call, endpointOf } from './call.ts'
-import { challengesOf, loginNeed, remember, stepUpChallenge, stepUpNeed } from './failures.ts'
+import { challengesOf, loginNeed, mayAskForStepUp, remember, stepUpChallenge, stepUpNeed } from './failures.ts'
 import { login, stepUp } from './login.ts'
 import { refresh } from './refresh.ts'
 import type { Pipeline, RefreshOutcome, SharedSession } from './shared-session.ts'
@@ -23,9 +23,9 @@ export async function recover(
   response: Response,
 ): Promise<Live | null> {
   const { shared, settings } = pipeline
-  const challenges = challengesOf(response)
+  const { scheme } = settings
   const current = shared.engine.current()
-  remember(response, loginNeed(call, 'session-over', challenges))
+  remember(response, () => loginNeed(call, 'session-over', challengesOf(response)))
 
   if (call.hasLoggedIn) return null
   if (current !== null && used !== null && current.sessionId !== used.sessionId) return null
@@ -35,10 +35,11 @@ export async function recover(
     return current
   }
 
-  const wanted = cureOf(settings.scheme, challenges)
+  const challenges = scheme.cure || mayAskForStepUp(response) ? challengesOf(response) : []
+  const wanted = cureOf(scheme, challenges)
   const stronger = stepUpChallenge(challenges) ?? (wanted === 'step-up' ? (challenges[0] ?? UNSPECIFIED) : undefined)
   if (stronger !== undefined) {
-    remember(response, stepUpNeed(call, stronger, challenges))
+    remember(response, () => stepUpNeed(call, stronger, challenges))
     return stepUp(pipeline, call, used, (signal) => stepUpNeed(call, stronger, challenges, signal))
   }
 
@@ -46,9 +47,9 @@ export async function recover(
   if (call.failure !== null) throw call.failure
   const next = current === null ? whyNobody(pipeline, used) : await cure(pipeline, call, current, wanted)
   if (next === null || typeof next === 'object') return next
-  remember(response, loginNeed(call, next, challenges))
+  remember(response, () => loginNeed(call, next, challengesOf(response)))
   call.hasLoggedIn = true
-  return login(pipeline, call, used, (signal) => loginNeed(call, next, challenges, signal))
+  return login(pipeline, call, used, (signal) => loginNeed(call, next, challengesOf(response), signal))
 }
 
 /** What a scheme's 'step-up' stands on where the 401 says nothing. */

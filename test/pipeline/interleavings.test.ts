@@ -223,3 +223,23 @@ it.each([
   expect(await call).toMatchObject({ code: 'signed-out' })
   expect(sent).toEqual([])
 })
+
+it('R12 a sign-out while the 401 that is replaced drains: the old session’s new token does not go out', async () => {
+  const endless = (): Response => new Response(new ReadableStream(), { status: 401 })
+  const { fetch, credentials } = recorder(({ credential }, index) =>
+    index > 0 && credential === 'Bearer new' ? new Response() : endless(),
+  )
+  const api = createAuthFetch({
+    baseUrl: 'https://api.test',
+    fetch,
+    store: memoryStore({ accessToken: 'old' }),
+    refresh: async () => ({ accessToken: 'new' }),
+  })
+  const call = api('/me')
+  await until(performance.now() + 50)
+  expect((await api.tokens())?.accessToken).toBe('new')
+  await api.signOut()
+  await until(performance.now() + 100)
+  expect((await call).status).toBe(401)
+  expect(credentials()).toEqual(['Bearer old'])
+})

@@ -46,8 +46,8 @@ describe('isExpiring', () => {
   it.each([
     ['an hour: up to five minutes earlier', 3_600_000, 3_600_000 - MARGIN - 300_000],
     ['a day: no more than five minutes earlier', 86_400_000, 86_400_000 - MARGIN - 300_000],
-    ['five minutes: up to a tenth earlier', 300_000, 240_000],
-    ['five seconds: up to a tenth earlier', 5000, 4000],
+    ['five minutes: up to a tenth earlier', 300_000, 243_000],
+    ['five seconds: up to a tenth earlier', 5000, 4050],
   ])('T4 jitter for fresh tokens of %s', (_, lifetimeMs, refreshedAt) => {
     expect(refreshedAfterMs(lifetimeMs, true, 0.9999999)).toBeCloseTo(refreshedAt, -1)
   })
@@ -58,6 +58,10 @@ describe('isExpiring', () => {
       expect(refreshedAfterMs(leftMs, false, 0)).toBeCloseTo(leftMs - MARGIN, -1)
     },
   )
+
+  it('T4 jitter for tokens of which nobody knows the lifetime: a tenth of the time before the margin', () => {
+    expect(refreshedAfterMs(130_000, false, 0.9999999)).toBeCloseTo(130_000 - MARGIN - 10_000, -1)
+  })
 
   it('R4 a margin of 0 waits for the end itself', () => {
     expect(refreshedAfterMs(60_000, true, 0.9, 0)).toBeCloseTo(60_000, -1)
