@@ -13,6 +13,7 @@ import { type AuthFetchOptions, readOptions, type Settings } from './options.ts'
 import { type Call, endpointOf, isRequest, openCall, summaryOf } from './pipeline/call.ts'
 import { byStatus, classified } from './pipeline/classify.ts'
 import { deny } from './pipeline/deny.ts'
+import { remember } from './pipeline/failures.ts'
 import { isReady, prepare } from './pipeline/prepare.ts'
 import { recover, stillOurs } from './pipeline/recover.ts'
 import { send } from './pipeline/send.ts'
@@ -101,17 +102,18 @@ async function act(
   try {
     while (verdict === 'recover') {
       const next = await recover(pipeline, call, used, response)
-      if (next === null) return response
+      if (next === null) return handBack(call, response)
       const body = call.replay ? await again(call.replay, settings, call) : undefined
       if (body === null) {
         events.emit('not-replayed', { request: summaryOf(call), limitBytes: settings.replayLimitBytes })
-        return response
+        return handBack(call, response)
       }
       await abortable(drain(response), call.signal)
       call.signal?.throwIfAborted()
-      // A sign-out may have come while we waited: its tokens must not go out any more (R12).
+      // A sign-out may have come while we waited: its tokens must not go out any more (R12). The 401 has been read by now, so
+      // it goes back without its body.
       used = stillOurs(shared, next)
-      if (used === null) return response
+      if (used === null) return handBack(call, new Response(null, response))
       response = await send(settings, call, used, body)
       observe(settings, call, response)
       verdict = await judge(settings, call, response)
@@ -130,6 +132,12 @@ async function act(
     events.emit('recovered', { request: summaryOf(call), status, sends: call.sends, durationMs })
   }
   return verdict === 'deny' ? deny(pipeline, call, response) : response
+}
+
+/** A 401 that stays one: unread, and with the reason for whoever asks. */
+function handBack(call: Call, response: Response): Response {
+  if (call.explain) remember(response, call.explain)
+  return response
 }
 
 /** The body once more. A source that waits for this very answer would never end: such a body counts as gone. */

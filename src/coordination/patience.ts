@@ -19,13 +19,9 @@ export function onAuthWait(signal: AbortSignal, listener: (isWaiting: boolean) =
 }
 
 /** Waits as `abortable` does, and tells whoever listens to this signal's request. */
-export async function patiently<T>(work: Promise<T>, signal: AbortSignal | null | undefined): Promise<T> {
+export function patiently<T>(work: Promise<T>, signal: AbortSignal | null | undefined): Promise<T> {
   const listener = signal && listeners.get(signal)
   if (!listener) return abortable(work, signal)
   notify(listener, true)
-  try {
-    return await abortable(work, signal)
-  } finally {
-    notify(listener, false)
-  }
+  return abortable(work, signal).finally(() => notify(listener, false))
 }

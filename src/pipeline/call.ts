@@ -2,7 +2,10 @@
 import type { AuthError } from '../errors.ts'
 import { type Replay, replayOf } from '../http/replay.ts'
 import type { Settings } from '../options.ts'
-import type { RequestSummary } from '../ports.ts'
+import type { Denial, LoginNeed, RequestSummary, StepUpNeed } from '../ports.ts'
+
+/** Why an answer is a 401 or a 403. */
+export type AuthFailure = Denial | LoginNeed | StepUpNeed
 
 export interface Call {
   readonly url: URL
@@ -29,6 +32,8 @@ export interface Call {
   hasLoggedIn: boolean
   /** Why the refresh before the first send failed. */
   failure: AuthError | null
+  /** Why its last answer was a 401, should that be the one handed back; most are recovered, and nobody asks. */
+  explain: (() => AuthFailure) | null
 }
 
 /** By shape, because a Request may be another realm's or another package's. */
@@ -81,6 +86,7 @@ export function openCall(
     hasSteppedUp: false,
     hasLoggedIn: false,
     failure: null,
+    explain: null,
   }
 }
 

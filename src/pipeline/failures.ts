@@ -1,13 +1,12 @@
 /** Remembers why a response that was handed back is a 401 or a 403, for the code that holds only the response. */
 import { type Challenge, parseChallenges } from '../http/challenge.ts'
-import type { Denial, LoginNeed, StepUpNeed } from '../ports.ts'
-import { type Call, summaryOf } from './call.ts'
+import type { LoginNeed, StepUpNeed } from '../ports.ts'
+import { type AuthFailure, type Call, summaryOf } from './call.ts'
 
 const STEP_UP = 'insufficient_user_authentication'
 
 /** Weak: the reason goes when the response does. */
-const failures = new WeakMap<Response, () => Failure>()
-type Failure = Denial | LoginNeed | StepUpNeed
+const failures = new WeakMap<Response, () => AuthFailure>()
 
 /**
  * Why a response that fetch handed back was a 401 or a 403; null for every other response, and for those of requests that
@@ -18,13 +17,13 @@ type Failure = Denial | LoginNeed | StepUpNeed
  * const failure = authFailureOf(response)
  * if (failure && 'requiredScopes' in failure) askFor(failure.requiredScopes)
  */
-export function authFailureOf(response: Response): Denial | LoginNeed | StepUpNeed | null {
+export function authFailureOf(response: Response): AuthFailure | null {
   return failures.get(response)?.() ?? null
 }
 
-/** @param make called when somebody asks, and then once: most 401s are recovered, and nobody ever asks why they came */
-export function remember(response: Response, make: () => Failure): void {
-  let failure: Failure | undefined
+/** @param make called when somebody asks, and then once */
+export function remember(response: Response, make: () => AuthFailure): void {
+  let failure: AuthFailure | undefined
   failures.set(response, () => (failure ??= make()))
 }
 

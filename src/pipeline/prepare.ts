@@ -4,7 +4,7 @@ import { AuthError } from '../errors.ts'
 import { isExpiring, type Live, remainingMs } from '../live.ts'
 import type { Call } from './call.ts'
 import { refreshFor, stillOurs } from './recover.ts'
-import type { Pipeline } from './shared-session.ts'
+import { isOver, type Pipeline } from './shared-session.ts'
 
 /** Whether `live` can go out as it is: the one question on the hot path. */
 export const isReady = ({ shared: { engine }, settings }: Pipeline, live: Live | null): boolean =>
@@ -32,8 +32,8 @@ export async function prepare(pipeline: Pipeline, call: Call, made: Live | null)
     }
     case 'over':
       // Sent all the same: the server's own 401, not our opinion of the clock, is what a login is asked for with.
-      if (base !== null && (shared.engine.current() !== null || shared.engine.lastEnded()?.reason !== 'over')) break
-      return base
+      if (base === null || isOver(shared, base)) return base
+      break
     case 'ended':
       break
     case 'failed':

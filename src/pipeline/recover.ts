@@ -6,10 +6,10 @@ import { patiently } from '../coordination/patience.ts'
 import { isSameCredential, type Live } from '../live.ts'
 import type { AuthScheme, Challenge, Cure, LoginNeed, RefreshReason } from '../ports.ts'
 import { type Call, endpointOf } from './call.ts'
-import { challengesOf, loginNeed, mayAskForStepUp, remember, stepUpChallenge, stepUpNeed } from './failures.ts'
+import { challengesOf, loginNeed, mayAskForStepUp, stepUpChallenge, stepUpNeed } from './failures.ts'
 import { login, stepUp } from './login.ts'
 import { refresh } from './refresh.ts'
-import type { Pipeline, RefreshOutcome, SharedSession } from './shared-session.ts'
+import { isOver, type Pipeline, type RefreshOutcome, type SharedSession } from './shared-session.ts'
 
 /**
  * @param used the session that the rejected request was sent with; null = none
@@ -25,7 +25,7 @@ export async function recover(
   const { shared, settings } = pipeline
   const { scheme } = settings
   const current = shared.engine.current()
-  remember(response, () => loginNeed(call, 'session-over', challengesOf(response)))
+  call.explain = () => loginNeed(call, 'session-over', challengesOf(response))
 
   if (call.hasLoggedIn) return null
   if (current !== null && used !== null && current.sessionId !== used.sessionId) return null
@@ -39,7 +39,7 @@ export async function recover(
   const wanted = cureOf(scheme, challenges)
   const stronger = stepUpChallenge(challenges) ?? (wanted === 'step-up' ? (challenges[0] ?? UNSPECIFIED) : undefined)
   if (stronger !== undefined) {
-    remember(response, () => stepUpNeed(call, stronger, challenges))
+    call.explain = () => stepUpNeed(call, stronger, challenges)
     return stepUp(pipeline, call, used, (signal) => stepUpNeed(call, stronger, challenges, signal))
   }
 
@@ -47,7 +47,7 @@ export async function recover(
   if (call.failure !== null) throw call.failure
   const next = current === null ? whyNobody(pipeline, used) : await cure(pipeline, call, current, wanted)
   if (next === null || typeof next === 'object') return next
-  remember(response, () => loginNeed(call, next, challengesOf(response)))
+  call.explain = () => loginNeed(call, next, challengesOf(response))
   call.hasLoggedIn = true
   return login(pipeline, call, used, (signal) => loginNeed(call, next, challengesOf(response), signal))
 }
@@ -67,8 +67,7 @@ function cureOf(scheme: AuthScheme, challenges: readonly Challenge[]): Cure {
 /** Nobody is signed in: whether that is for a login to mend. A session that was signed out on purpose is not (R12). */
 function whyNobody({ shared }: Pipeline, used: Live | null): LoginNeed['reason'] | null {
   if (used === null) return 'no-session'
-  const ended = shared.engine.lastEnded()
-  return ended?.sessionId === used.sessionId && ended.reason === 'over' ? 'refresh-refused' : null
+  return isOver(shared, used) ? 'refresh-refused' : null
 }
 
 /** The current session was rejected: the session to go on with, null to hand the 401 back, or why a login is needed. */

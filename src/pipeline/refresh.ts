@@ -12,7 +12,7 @@ import type { Settings } from '../options.ts'
 import type { Refresher, RefreshReason } from '../ports.ts'
 import { type ReceivedTokens, receiveTokens } from '../tokens.ts'
 import { secretsOf, withoutSecrets } from './secrets.ts'
-import { type RefreshOutcome, refreshKey, type SharedSession } from './shared-session.ts'
+import { isOver, type RefreshOutcome, refreshKey, type SharedSession } from './shared-session.ts'
 import { type Failure, judgeFailure } from './verdict.ts'
 
 /** What a lock must be held for beyond the refresher: one read and one write of the store, a second each at most. */
@@ -59,12 +59,12 @@ export function refresh(
 
 /** What the waiting calls find once the refresh of `base` has settled. */
 function whatCameOf(
-  { engine }: SharedSession,
+  shared: SharedSession,
   base: Live | null,
   found: { isAdopted: boolean; hasAsked: boolean },
 ): RefreshOutcome {
-  const current = engine.current()
-  if (current === null) return { kind: base !== null && engine.lastEnded()?.reason === 'over' ? 'over' : 'ended' }
+  const current = shared.engine.current()
+  if (current === null) return { kind: base !== null && isOver(shared, base) ? 'over' : 'ended' }
   return base === null || current.sessionId === base.sessionId ? { kind: 'fresh', ...found } : { kind: 'ended' }
 }
 
@@ -103,7 +103,8 @@ async function attempt(
     report(answer.failure)
     await engine.endOver(base)
     // Whoever else cleared it, it was refused to us too; only a sign-out here is no reason to ask for a login.
-    const isGone = engine.current() === null && engine.lastEnded()?.reason !== 'requested'
+    const ended = engine.lastEnded()
+    const isGone = engine.current() === null && ended?.sessionId === base.sessionId && ended.reason !== 'requested'
     return isGone ? { kind: 'over' } : whatCameOf(shared, base, { isAdopted: true, hasAsked: true })
   }
 

@@ -121,6 +121,12 @@ function createSharedSession(store: TokenStore): SharedSession {
   return shared
 }
 
+/** Whether nobody is signed in because the refresh of this very session was refused. */
+export function isOver(shared: SharedSession, base: Live): boolean {
+  const ended = shared.engine.lastEnded()
+  return shared.engine.current() === null && ended?.sessionId === base.sessionId && ended.reason === 'over'
+}
+
 /** What is refreshed: the session or, where nobody is signed in, the time since somebody last was. */
 export const refreshKey = (engine: SessionEngine, base: Live | null): Live | number => base ?? engine.epoch()
 

@@ -59,6 +59,7 @@ interface Session {
 }
 
 const SLOW_MS = 1500
+const MANY = 5000
 
 export function createWorld({ topology, lifetimeMs, delaysMs }: Plan): World {
   const log: string[] = []
@@ -129,10 +130,16 @@ export function createWorld({ topology, lifetimeMs, delaysMs }: Plan): World {
   // The medium.
   let stored: StoredSession | null = null
   let storeFault: StoreFault | null = null
+  let operations = 0
   const listeners = new Set<() => void>()
   let queue: Promise<unknown> = Promise.resolve()
   const perform = <T>(operation: 'read' | 'write', work: () => T): T | Promise<T> => {
     const answer = (): T | Promise<T> => {
+      // Whoever goes round in circles without a timer could never be stopped otherwise.
+      if (++operations > MANY) {
+        if (operations === MANY + 1) violate(`${MANY} operations of the store`)
+        return new Promise(() => {})
+      }
       if (storeFault === 'all hang' || storeFault === `${operation} hangs`) return new Promise(() => {})
       if (storeFault === `${operation} throws`) throw new Error('broken')
       if (storeFault === `${operation} refuses`) return false as T

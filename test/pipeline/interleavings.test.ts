@@ -190,6 +190,21 @@ const onceWrong: Record<string, Plan> = {
       { kind: 'signOut', at: 15, client: 0 },
     ],
   },
+  'a sign-out, and a sign-in in its place, during a refresh before the send whose answer is lost': {
+    topology: 'one store object',
+    lifetimeMs: 3000,
+    delaysMs: [0],
+    random: 1_924_116_266,
+    story: [
+      { kind: 'failRefresh', at: 2333, fault: 'unavailable' },
+      { kind: 'signOut', at: 2362, client: 0 },
+      { kind: 'signIn', at: 2362, client: 0 },
+      { kind: 'request', at: 2361, client: 0, abortAfterMs: null },
+      { kind: 'expire', at: 2362 },
+      { kind: 'request', at: 2362, client: 0, abortAfterMs: null },
+      { kind: 'failRefresh', at: 2362, fault: 'lost' },
+    ],
+  },
   'a first reading that is slower than the second': {
     topology: 'two store objects with a lock',
     lifetimeMs: null,
