@@ -19,6 +19,8 @@ export interface Call {
   readonly rest: readonly unknown[] | null
   /** The caller's headers; the first send adds ours to this very object, later ones take them off a copy. */
   readonly headers: Headers
+  /** Whether the caller gave any. */
+  readonly hasHeaders: boolean
   readonly signal: AbortSignal | null | undefined
   /** What makes the body repeatable; null where the arguments can simply be used again. */
   readonly replay: Replay | null
@@ -75,6 +77,7 @@ export function openCall(
     init,
     rest,
     headers,
+    hasHeaders: theirs !== undefined,
     // null takes a Request's signal away; undefined leaves it.
     signal: init.signal === undefined ? request?.signal : init.signal,
     replay,

@@ -39,6 +39,7 @@ function hand(
 
 /** The caller's headers without ours: none of those was the caller's, or the call would not be here (O3). */
 function cleanHeaders({ callerHeaders }: Settings, call: Call): Headers {
+  if (!call.hasHeaders) return new Headers()
   const headers = new Headers(call.headers)
   for (const name of callerHeaders) headers.delete(name)
   return headers

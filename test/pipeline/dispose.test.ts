@@ -10,7 +10,8 @@ import { flush, pass, settled, startFakeTime } from '../helpers/fake-time.ts'
 import { createMedium } from '../helpers/medium.ts'
 import { clientOf, statusesOf, statusOf } from '../helpers/server-client.ts'
 
-const programOf = (name: string): string => new URL(`../helpers/programs/${name}.ts`, import.meta.url).href
+const leaving = new URL('../helpers/programs/leaving.ts', import.meta.url).href
+const manyInstances = new URL('../helpers/programs/many-instances.ts', import.meta.url).href
 
 describe('dispose()', () => {
   beforeEach(startFakeTime)
@@ -179,7 +180,7 @@ describe.concurrent('a Node process', () => {
     'T2 exits by itself: %s',
     async (state) => {
       // Killed after that, whatever timer it is that holds it; 60 s and 5 min are the ones that could.
-      const outcome = await runChild(programOf('leaving'), [state], 20_000)
+      const outcome = await runChild(leaving, [state], 20_000)
       expect(outcome).toEqual({ exitCode: 0, stdout: 'done', stderr: '' })
     },
     30_000,
@@ -195,7 +196,7 @@ describe.concurrent('instances that are made and dropped', () => {
   ])(
     'A3 C5 leave nothing behind: %s, %i of them',
     async (kind, count) => {
-      const { stdout, stderr } = await runChild(programOf('many-instances'), [kind, String(count)], 60_000)
+      const { stdout, stderr } = await runChild(manyInstances, [kind, String(count)], 60_000)
       expect(stderr).toBe('')
       const { grownBytes, gone, half, watchers } = JSON.parse(stdout)
       // One that stayed would hold some kilobytes; what the engine compiles meanwhile is not ours.
@@ -210,7 +211,7 @@ describe.concurrent('instances that are made and dropped', () => {
     // What Node 22 does by default: every AsyncLocalStorage that was ever entered costs every promise.
     const { stdout } = await promisify(execFile)(
       process.execPath,
-      ['--no-async-context-frame', fileURLToPath(programOf('many-instances')), 'used', '1000'],
+      ['--no-async-context-frame', fileURLToPath(manyInstances), 'used', '1000'],
       { timeout: 60_000 },
     )
     const { firstMs, secondMs } = JSON.parse(stdout)
