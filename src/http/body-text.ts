@@ -13,16 +13,21 @@ async function consume(
   take: (chunk: Uint8Array) => void,
 ): Promise<boolean> {
   let cancelTimer = (): void => {}
+  let isStopped = false
   try {
     const { body } = response
     if (body === null) return true
     if (response.bodyUsed || body.locked) return false
     const reader = body.getReader()
-    const stop = (): void => void reader.cancel().catch(() => {})
+    const stop = (): void => {
+      isStopped = true
+      reader.cancel().catch(() => {})
+    }
     cancelTimer = after(limitMs, stop, true)
     for (let size = 0; ; ) {
       const { done, value } = await reader.read()
-      if (done) return true
+      // A cancelled body ends like one that is whole.
+      if (done) return !isStopped
       size += value.byteLength
       if (size > limitBytes) {
         stop()

@@ -61,7 +61,8 @@ function startLogin(
     decline: () => finish({ kind: 'declined' }),
     outcome: new Promise((resolve) => {
       finish = (outcome) => {
-        if (shared.login === underWay) shared.login = null
+        if (shared.login !== underWay) return
+        shared.login = null
         if (outcome.kind === 'declined') shared.declinedLogins++
         endListening()
         cancelTimer()

@@ -97,7 +97,7 @@ export const errorsWithoutStatus: Record<string, (answer: TokenAnswer) => unknow
   'an error whose cause names it': ({ body }) => new Error('The refresh failed', { cause: body }),
 }
 
-export const responseOf = ({ status, body, headers }: TokenAnswer): Response =>
+const responseOf = ({ status, body, headers }: TokenAnswer): Response =>
   typeof body === 'object'
     ? Response.json(body, { status, headers: headers ?? {} })
     : new Response(String(body), { status, headers: { 'content-type': 'text/html', ...headers } })

@@ -73,7 +73,6 @@ describe('over a stub', () => {
       ratios.push(ours / bare)
     }
 
-    console.log(ratios)
     expect(median(ratios)).toBeLessThanOrEqual(ALLOWED)
   }, 60_000)
 })
@@ -105,7 +104,6 @@ describe('over HTTP', () => {
       ratios.push(ours / bare)
     }
 
-    console.log(ratios)
     expect(median(ratios)).toBeLessThanOrEqual(ALLOWED)
   }, 60_000)
 })

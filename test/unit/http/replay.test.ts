@@ -20,12 +20,12 @@ function source(chunks: number, chunkBytes: number, type?: 'bytes') {
   const told = { pulls: 0, cancelled: undefined as unknown }
   const stream = new ReadableStream({
     ...(type && { type }),
-    pull(controller) {
+    pull(controller: ReadableStreamDefaultController) {
       told.pulls++
       if (told.pulls <= chunks) controller.enqueue(new Uint8Array(chunkBytes).fill(65))
       else controller.close()
     },
-    cancel(reason) {
+    cancel(reason: unknown) {
       told.cancelled = reason ?? 'cancelled'
     },
   } as unknown as UnderlyingDefaultSource)
