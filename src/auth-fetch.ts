@@ -64,7 +64,7 @@ async function request(
   if (url === null || !settings.isOurs(url)) return passOn(settings, url, input, init, rest)
   // A Request given as init has its members on a prototype, where no copy finds them.
   if (init && isRequest(init)) return request(pipeline, new Request(url, init), undefined, rest)
-  const call = openCall(settings, url, input, init, rest, shared.declinedLogins)
+  const call = openCall(settings, url, input, init, rest, shared.failedLogins)
   if (call === null) return passOn(settings, url, input, init, rest)
   call.signal?.throwIfAborted()
 

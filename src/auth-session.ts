@@ -15,7 +15,7 @@ export interface AuthSession {
    * @param tokens `true`: the credential lives elsewhere (an HttpOnly cookie)
    * @throws AuthError `unusable-token-response` or `invalid-token`; TypeError `ERR_TOKENS`
    */
-  signIn(tokens: TokenSet | TokenResponse | true): Promise<void>
+  signIn(tokens: TokenSet | TokenResponse | { access_token: string } | true): Promise<void>
   /** Ends the session here and in the store. Wins over any refresh in flight. */
   signOut(): Promise<void>
   /**
@@ -24,7 +24,7 @@ export interface AuthSession {
    * @param options `minValidityMs`: milliseconds, default `refreshMarginMs`; `signal`: ends the waiting, not the refresh
    * @throws AuthError `refresh-unavailable` or `refresh-timeout` where they have expired and cannot be refreshed for now
    */
-  tokens(options?: { minValidityMs?: number; signal?: AbortSignal }): Promise<TokenSet | null>
+  tokens(options?: { minValidityMs?: number | undefined; signal?: AbortSignal | undefined }): Promise<TokenSet | null>
   /**
    * Refreshes, unless `rejectedAccessToken` is given and is no longer the current one: then the current tokens come back at
    * once. null = the session is over.
@@ -89,8 +89,7 @@ export function createSession(pipeline: Pipeline): AuthSession {
       function isDue(live: Live | null): boolean {
         if (live === null) return !engine.isVacant()
         if (minValidityMs === undefined) return isExpiring(live, settings.refreshMarginMs)
-        // More than a fresh token has cannot be had: asking for it must not refresh at every call.
-        return remainingMs(live) <= Math.min(minValidityMs, (live.expiry?.largestMarginMs ?? 0) * 9)
+        return remainingMs(live) <= minValidityMs
       }
     },
 

@@ -11,7 +11,7 @@ export function ownOptions<T extends object>(options: T, known: readonly string[
     throw misuse('ERR_INVALID_OPTION', 'Expected the options to be an object')
   const own = { __proto__: null, ...options } as T
   for (const name of Object.keys(own)) {
-    if (known.includes(name)) continue
+    if (known.includes(name) || own[name as keyof T] === undefined) continue
     throw misuse('ERR_UNKNOWN_OPTION', `Unknown option \`${name}\`; did you mean \`${nearest(name, known)}\`?`)
   }
   return own

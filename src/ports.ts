@@ -69,7 +69,9 @@ export interface RefreshContext {
  * Gets new tokens. null = the session is over. Throwing = it failed; the README's table of verdicts says what each
  * failure means. true = refreshed, and there is nothing for us to hold (cookies).
  */
-export type Refresher = (context: RefreshContext) => Promise<TokenSet | TokenResponse | true | null>
+export type Refresher = (
+  context: RefreshContext,
+) => Promise<TokenSet | TokenResponse | { access_token: string } | true | null>
 
 /** A request as callbacks and events see it: the URL without query, fragment and userinfo. */
 export interface RequestSummary {
@@ -124,7 +126,7 @@ export interface StepUpNeed {
 }
 
 /** What a login callback hands back; nothing means that nobody signed in. */
-export type LoginResult = TokenSet | TokenResponse | null | void
+export type LoginResult = TokenSet | TokenResponse | { access_token: string } | null | void
 
 /** What the status or body of an answer means for recovery. */
 export type Verdict = 'pass' | 'recover' | 'deny'

@@ -35,13 +35,13 @@ export interface ReturnToOptions {
    *
    * @default the page's origin; where there is no page, paths are accepted and whole URLs refused
    */
-  base?: string | URL
+  base?: string | URL | undefined
   /**
    * The answer to everything refused. It is the program's own, not the user's, so it comes back unchecked.
    *
    * @default '/'
    */
-  fallback?: string
+  fallback?: string | undefined
 }
 
 /**

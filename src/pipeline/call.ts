@@ -25,7 +25,7 @@ export interface Call {
   /** What makes the body repeatable; null where the arguments can simply be used again. */
   readonly replay: Replay | null
   /** How many logins had come to nothing when this call began. */
-  readonly declinedLogins: number
+  readonly failedLogins: number
   sends: number
   hasRefreshed: boolean
   hasAdopted: boolean
@@ -59,7 +59,7 @@ export function openCall(
   input: RequestInfo | URL,
   given: RequestInit | undefined,
   rest: readonly unknown[] | null,
-  declinedLogins: number,
+  failedLogins: number,
 ): Call | null {
   const init = ownInit(given)
   const request = isRequest(input) ? input : null
@@ -81,7 +81,7 @@ export function openCall(
     // null takes a Request's signal away; undefined leaves it.
     signal: init.signal === undefined ? request?.signal : init.signal,
     replay,
-    declinedLogins,
+    failedLogins,
     sends: 0,
     hasRefreshed: false,
     hasAdopted: false,

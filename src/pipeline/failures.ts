@@ -10,7 +10,7 @@ const failures = new WeakMap<Response, () => AuthFailure>()
 
 /**
  * Why a response that fetch handed back was a 401 or a 403; null for every other response, and for those of requests that
- * relatch left alone.
+ * relatch left alone. Ask before you read the body, if you want a denial's `problem()` or `response`.
  *
  * @example
  * const response = await api('/reports')

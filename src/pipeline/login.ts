@@ -26,13 +26,12 @@ export async function login(
 ): Promise<Live | null> {
   const { shared, settings } = pipeline
   if (shared.callbacks.isInside(call.signal)) return null
-  if (
-    shared.login === null &&
-    (settings.onLoginRequired === undefined || shared.declinedLogins !== call.declinedLogins)
-  ) {
-    return null
+  if (shared.login === null) {
+    if (settings.onLoginRequired === undefined) return null
+    // This call was already under way when a login failed: it shares in that instead of asking again (L1).
+    if (shared.failedLogins !== call.failedLogins) return settle(pipeline, used, shared.lastFailure)
+    shared.login = startLogin(pipeline, used, makeNeed)
   }
-  shared.login ??= startLogin(pipeline, makeNeed)
   const underWay = shared.login
   if (underWay.parked >= settings.parkedLimit) return null
   underWay.parked++
@@ -42,14 +41,23 @@ export async function login(
   } finally {
     underWay.parked--
   }
+  return settle(pipeline, used, outcome)
+}
+
+function settle({ shared }: Pipeline, used: Live | null, outcome: LoginOutcome): Live | null {
   if (outcome.kind === 'threw') throw outcome.value
   const current = shared.engine.current()
   // Somebody else has signed in: their token must not carry out what the first user asked for.
   return outcome.kind === 'declined' || isOtherSubject(used?.tokens, current?.tokens) ? null : current
 }
 
+/** Whether a login that was asked for when `used` ended has brought `current`: then a late 401 goes on as the parked ones did. */
+export const isResumed = ({ shared: { resumed } }: Pipeline, used: Live, current: Live): boolean =>
+  resumed?.from === used.sessionId && resumed.to === current.sessionId && !isOtherSubject(used.tokens, current.tokens)
+
 function startLogin(
   { shared, settings, events }: Pipeline,
+  used: Live | null,
   makeNeed: (signal: AbortSignal) => LoginNeed,
 ): LoginUnderWay {
   const { engine } = shared
@@ -63,7 +71,11 @@ function startLogin(
       finish = (outcome) => {
         if (shared.login !== underWay) return
         shared.login = null
-        if (outcome.kind === 'declined') shared.declinedLogins++
+        if (outcome.kind === 'resumed') shared.resumed = { from: used?.sessionId, to: engine.current()?.sessionId }
+        else {
+          shared.failedLogins++
+          shared.lastFailure = outcome
+        }
         endListening()
         cancelTimer()
         unneeded.abort()

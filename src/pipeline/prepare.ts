@@ -1,10 +1,15 @@
 /** Before the first send: the session as it should be sent. Reads the store once, and refreshes what is about to expire (R4). */
+import { within } from '../clock.ts'
 import { abortable } from '../coordination/abortable.ts'
 import { AuthError } from '../errors.ts'
 import { isExpiring, type Live, remainingMs } from '../live.ts'
 import type { Call } from './call.ts'
 import { refreshFor, stillOurs } from './recover.ts'
-import { isOver, type Pipeline } from './shared-session.ts'
+import { isOver, type Pipeline, type RefreshOutcome } from './shared-session.ts'
+
+/** How long a request waits for the refresh of a token that could still be sent, in milliseconds. */
+const PATIENCE_MS = 1000
+const LATE = Symbol('late')
 
 /** Whether `live` can go out as it is: the one question on the hot path. */
 export const isReady = ({ shared: { engine }, settings }: Pipeline, live: Live | null): boolean =>
@@ -23,7 +28,12 @@ export async function prepare(pipeline: Pipeline, call: Call, made: Live | null)
   const base = shared.engine.current()
   if (made !== null && made.sessionId !== base?.sessionId) throw ended(base)
   if (isReady(pipeline, base)) return base
-  const outcome = await refreshFor(pipeline, call, base, 'expiring')
+  const outcome = await soon(refreshFor(pipeline, call, base, 'expiring'), base)
+  if (outcome === null) {
+    call.hasRefreshed = false
+    if (stillOurs(shared, base) === null) throw ended(shared.engine.current())
+    return base
+  }
   switch (outcome.kind) {
     case 'fresh': {
       const current = stillOurs(shared, base)
@@ -44,6 +54,18 @@ export async function prepare(pipeline: Pipeline, call: Call, made: Live | null)
       return base
   }
   throw ended(shared.engine.current())
+}
+
+/** The outcome, or null where a token that is good for longer need not wait for it: the refresh goes on by itself (R4). */
+function soon(refreshing: Promise<RefreshOutcome>, base: Live | null): Promise<RefreshOutcome | null> {
+  const leftMs = base === null ? 0 : remainingMs(base)
+  if (leftMs <= 0) return refreshing
+  return within<RefreshOutcome | null>(refreshing, Math.min(leftMs, PATIENCE_MS), () => LATE).catch(
+    (reason: unknown) => {
+      if (reason === LATE) return null
+      throw reason
+    },
+  )
 }
 
 const ended = (current: Live | null): AuthError =>

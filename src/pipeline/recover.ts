@@ -7,7 +7,7 @@ import { isSameCredential, type Live } from '../live.ts'
 import type { AuthScheme, Challenge, Cure, LoginNeed, RefreshReason } from '../ports.ts'
 import { type Call, endpointOf } from './call.ts'
 import { challengesOf, loginNeed, mayAskForStepUp, stepUpChallenge, stepUpNeed } from './failures.ts'
-import { login, stepUp } from './login.ts'
+import { isResumed, login, stepUp } from './login.ts'
 import { refresh } from './refresh.ts'
 import { isOver, type Pipeline, type RefreshOutcome, type SharedSession } from './shared-session.ts'
 
@@ -28,7 +28,11 @@ export async function recover(
   call.explain = () => loginNeed(call, 'session-over', challengesOf(response))
 
   if (call.hasLoggedIn) return null
-  if (current !== null && used !== null && current.sessionId !== used.sessionId) return null
+  if (current !== null && used !== null && current.sessionId !== used.sessionId) {
+    if (!isResumed(pipeline, used, current)) return null
+    call.hasLoggedIn = true
+    return current
+  }
   if (current !== null && (used === null || !isSameCredential(current, used))) {
     if (call.hasAdopted) return null
     call.hasAdopted = true

@@ -4,7 +4,7 @@
  */
 import pRetry from 'p-retry'
 import { monotonicNow, sleep, within } from '../clock.ts'
-import { AuthError } from '../errors.ts'
+import { AuthError, isAuthError } from '../errors.ts'
 import { bareFetch } from '../http/bare-fetch.ts'
 import { createId } from '../id.ts'
 import type { Live } from '../live.ts'
@@ -159,6 +159,8 @@ async function ask(
     shouldRetry: ({ error }) => {
       if (!(error instanceof Refused)) return false
       const { verdict, retryAfterMs = 0 } = error.failure
+      // The answer came, with a token that cannot be sent: asking again would spend the same refresh token twice.
+      if (isAuthError(error.error.cause) && error.error.cause.code === 'invalid-token') return false
       notBefore = monotonicNow() + retryAfterMs
       // A session that was signed out meanwhile is not refreshed any more.
       return verdict === 'transient' && notBefore < deadline && shared.engine.current() === base

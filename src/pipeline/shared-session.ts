@@ -45,8 +45,11 @@ export interface SharedSession {
   /** Calls that come from inside a callback: they never ask for what the callback is there to bring. */
   readonly callbacks: Reentry
   login: LoginUnderWay | null
-  /** How many logins came to nothing: a 401 that was on its way then does not ask again. */
-  declinedLogins: number
+  /** How many logins came to nothing, and what the last of them came to: a 401 that was on its way then does not ask again. */
+  failedLogins: number
+  lastFailure: LoginOutcome
+  /** The last login that was for a session, and the session that it brought: 401s of the old one may still be on their way. */
+  resumed: { from: string | undefined; to: string | undefined } | null
   snapshot(): SessionSnapshot
   /** Joins; the last one to leave ends the store's watch, the page's listeners and every timer. */
   attach(): () => void
@@ -82,7 +85,9 @@ function createSharedSession(store: TokenStore): SharedSession {
     reentry: createReentry(),
     callbacks: createReentry(),
     login: null,
-    declinedLogins: 0,
+    failedLogins: 0,
+    lastFailure: { kind: 'declined' },
+    resumed: null,
 
     snapshot() {
       const next = describe(shared)

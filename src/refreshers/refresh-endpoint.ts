@@ -14,18 +14,18 @@ export interface RefreshEndpointOptions {
   /** Where to POST to. Relative URLs resolve against `baseUrl`. */
   url: string | URL
   /** Sent as `client_id`. Default: none. */
-  clientId?: string
+  clientId?: string | undefined
   /**
    * How the body is written.
    * @default 'form'
    */
-  format?: 'form' | 'json'
+  format?: 'form' | 'json' | undefined
   /** Set it for an endpoint that knows the session by a cookie; then a refresh token is not needed. */
-  credentials?: NonNullable<RequestInit['credentials']>
+  credentials?: NonNullable<RequestInit['credentials']> | undefined
   /** More headers, a CSRF header for example. */
-  headers?: NonNullable<RequestInit['headers']>
+  headers?: NonNullable<RequestInit['headers']> | undefined
   /** Makes the members of the body in place of `grant_type`, `refresh_token` and `client_id`. */
-  body?: (tokens: TokenSet | null) => unknown
+  body?: ((tokens: TokenSet | null) => unknown) | undefined
 }
 
 /** A token answer is a few kilobytes; anything beyond this is not one. */
