@@ -49,8 +49,8 @@ type Make = () => TokenStore | StoreUnderTest | Promise<TokenStore | StoreUnderT
 function registered(make: Make): Array<[title: string, body: () => Promise<void>]> {
   const tests: Array<[string, () => Promise<void>]> = []
   describeTokenStore('a store', make, {
-    describe: (_title, body) => body(),
-    it: (title, body) => tests.push([title, body]),
+    describe: (_title: string, body: () => void) => body(),
+    it: (title: string, body: () => Promise<void>) => tests.push([title, body]),
   })
   return tests
 }
