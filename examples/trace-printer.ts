@@ -75,5 +75,5 @@ function describe(name: string, payload: object): string {
   const { reason, verdict, oauthError, attempts, status } = payload as Record<string, unknown>
   const tries = attempts === undefined ? undefined : `${attempts} attempt${attempts === 1 ? '' : 's'}`
   const details = [verdict, oauthError, reason, tries, status].filter((detail) => detail !== undefined)
-  return `${name.padEnd(15)} ${details.join(', ')}`.trimEnd()
+  return `${name.padEnd(16)} ${details.join(', ')}`.trimEnd()
 }
