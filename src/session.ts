@@ -3,8 +3,9 @@
  * what memory holds and the store could not take is kept and written later (R11). It never fetches and never calls code of
  * the user's other than the store; of changes it tells through `onChange`, and not while a lock is held.
  */
-import { after, wallNow } from './clock.ts'
-import { type Reading, type SteadyStore, steadyStore } from './coordination/steady-store.ts'
+import { wallNow } from './clock.ts'
+import { createMedium } from './coordination/medium.ts'
+import type { Reading } from './coordination/steady-store.ts'
 import type { AuthEvents } from './events.ts'
 import { createId } from './id.ts'
 import { asStored, bringToLife, isOtherSubject, isSameCredential, type Live } from './live.ts'
@@ -51,12 +52,9 @@ export interface SessionEngine {
 }
 
 const STATUS: Change = { event: 'status' }
-const FIRST_PROBE_MS = 1000
-const LAST_PROBE_MS = 60_000
 /** How often a sign-in or sign-out tries again when another writer comes between its read and its write. */
 const WRITE_ATTEMPTS = 5
 const REMEMBERED_SESSIONS = 16
-const HINT_PAUSE_MS = 1000
 
 export function createEngine(tokenStore: TokenStore): SessionEngine {
   let live: Live | null = null
@@ -68,7 +66,6 @@ export function createEngine(tokenStore: TokenStore): SessionEngine {
   let highestVersion = 0
   /** Why memory is ahead of the store, or null where it is not. */
   let ahead: 'signed-in' | 'signed-out' | 'refreshed' | null = null
-  let loading: Promise<void> | null = null
   let writer: Promise<void> | null = null
   let locks = 0
   let withheld: Change[] = []
@@ -85,60 +82,20 @@ export function createEngine(tokenStore: TokenStore): SessionEngine {
     else announce(change)
   }
 
-  let isOpen = false
-  let probeMs = FIRST_PROBE_MS
-  let cancelProbe = (): void => {}
-  const store: SteadyStore = steadyStore(tokenStore, (failure) => {
-    // A little later: the first failure may come before anybody can listen.
-    void Promise.resolve().then(() => report({ event: 'store-failed', payload: failure }))
-    probeLater()
-  })
-  /** A failing store is asked again in the background, so that no request waits for it. */
-  const probeLater = (): void => {
-    cancelProbe()
-    if (!isOpen) return
-    cancelProbe = after(probeMs, async () => {
-      probeMs = Math.min(probeMs * 2, LAST_PROBE_MS)
-      store.retry()
+  const medium = createMedium(tokenStore, {
+    onReading(reading) {
+      const before = live
+      receive(reading)
+      return live !== before
+    },
+    onFailure(failure) {
+      // A little later: the first failure may come before anybody can listen.
+      void Promise.resolve().then(() => report({ event: 'store-failed', payload: failure }))
+    },
+    onRetry: async () => {
       if (ahead !== null) await persist(ahead)
-      if (store.isFailing()) await reread()
-      if (store.isFailing()) probeLater()
-      else probeMs = FIRST_PROBE_MS
-    })
-  }
-
-  // Readings and writes are numbered: a slow reading that something newer has overtaken must not be believed.
-  let serial = 0
-  let lastWrite = 0
-  let lastReading = 0
-  let writes = 0
-  const write = async (next: StoredSession | null, expectedVersion: number | null): Promise<boolean | undefined> => {
-    writes++
-    lastWrite = ++serial
-    try {
-      return await store.write(next, expectedVersion)
-    } finally {
-      lastWrite = ++serial
-      // Later, when whoever wrote has taken note of it: our own writes ring the store's watch too.
-      if (--writes === 0 && isHintLate) after(0, () => onHint(true))
-    }
-  }
-  let isHinting = false
-  let isHintLate = false
-  /** A hint costs one read, and one that brought nothing lets no other through for a second: it may be forged (C4). */
-  const onHint = async (isOurs = false): Promise<void> => {
-    isHintLate = writes > 0 || isHinting
-    if (isHintLate) return
-    isHinting = true
-    const before = live
-    await reread()
-    const resume = (): void => {
-      isHinting = false
-      if (isHintLate) void onHint()
-    }
-    if (isOurs || live !== before) resume()
-    else after(HINT_PAUSE_MS, resume)
-  }
+    },
+  })
 
   const forget = (sessionId: string | undefined): void => {
     if (sessionId !== undefined) gone.unshift(sessionId)
@@ -211,45 +168,35 @@ export function createEngine(tokenStore: TokenStore): SessionEngine {
       void persist(ahead ?? 'refreshed')
     } else if (reading !== undefined) take(reading === 'garbage' ? null : reading)
   }
-  const reread = async (): Promise<void> => {
-    const mine = ++serial
-    const reading = await store.read()
-    if (mine < lastReading) return
-    // It overlapped a write of ours, and may be of before or after.
-    if (mine < lastWrite || writes > 0) return writes > 0 ? undefined : reread()
-    lastReading = mine
-    receive(reading)
-  }
-
   /** Writes until the store holds what memory holds, or says that it cannot. Says which. */
   const writeMemory = async (): Promise<boolean> => {
-    if (storedVersion === undefined) await reread()
+    if (storedVersion === undefined) await medium.reread()
     for (let refusals = 0; ahead !== null; ) {
       if (storedVersion === undefined) return false
       if (refusals === WRITE_ATTEMPTS) {
-        store.refuse()
+        medium.refuse()
         return false
       }
       if (live !== null && live.version <= (storedVersion ?? 0)) live.version = nextVersion(live)
       const target = live
-      const hasWritten = await write(target && asStored(target), storedVersion)
+      const hasWritten = await medium.write(target && asStored(target), storedVersion)
       if (hasWritten === undefined) return false
       if (hasWritten) {
         storedVersion = target?.version ?? null
         if (live === target) ahead = null
       } else {
         refusals++
-        await reread()
+        await medium.reread()
       }
     }
     return true
   }
   const runWriter = async (): Promise<void> => {
-    await loading
+    await medium.loading()
     // Asked again in the step that ends the writer: a change that came in between must not wait for the probe.
     while (await writeMemory()) if (ahead === null) break
     writer = null
-    if (ahead !== null) probeLater()
+    if (ahead !== null) medium.probeLater()
   }
   /** Brings memory into the store, one writer at a time; what fails is tried again by the probe. */
   const persist = (why: NonNullable<typeof ahead>): Promise<void> => {
@@ -271,7 +218,7 @@ export function createEngine(tokenStore: TokenStore): SessionEngine {
 
   const engine: SessionEngine = {
     current: () => live,
-    loading: () => loading,
+    loading: medium.loading,
     lastEnded: () => ended,
     isVacant: () => isVacant,
     setVacant: () => {
@@ -324,14 +271,14 @@ export function createEngine(tokenStore: TokenStore): SessionEngine {
         void persist('refreshed')
         return
       }
-      const hasWritten = await write({ ...next, tokens: next.tokens && { ...next.tokens } }, storedVersion)
+      const hasWritten = await medium.write({ ...next, tokens: next.tokens && { ...next.tokens } }, storedVersion)
       if (hasWritten) storedVersion = next.version
       if (isOutdated()) return
       if (hasWritten === false) {
         // Somebody was faster: theirs is the session's truth now, be it newer tokens or a sign-out.
-        await reread()
+        await medium.reread()
         if (isOutdated()) return
-        store.refuse()
+        medium.refuse()
       }
       // R11: the server has rotated, so these are the only tokens left; the store gets them when it can.
       if (!hasWritten) ahead = 'refreshed'
@@ -340,20 +287,21 @@ export function createEngine(tokenStore: TokenStore): SessionEngine {
 
     async endOver(base) {
       if (live !== base) return
-      const hasWritten = ahead === null && storedVersion !== undefined ? await write(null, storedVersion) : undefined
+      const hasWritten =
+        ahead === null && storedVersion !== undefined ? await medium.write(null, storedVersion) : undefined
       if (hasWritten) storedVersion = null
-      if (hasWritten === false) await reread()
+      if (hasWritten === false) await medium.reread()
       if (live !== base) return
       report(end(base, 'over'))
       if (!hasWritten) await persist('signed-out')
     },
 
-    reread,
+    reread: medium.reread,
 
     async locked(task, holdMs) {
       locks++
       try {
-        return await store.lock(task, { waitMs: holdMs, holdMs })
+        return await medium.lock(task, { waitMs: holdMs, holdMs })
       } finally {
         if (--locks === 0) {
           const changes = withheld
@@ -370,27 +318,9 @@ export function createEngine(tokenStore: TokenStore): SessionEngine {
       return () => void listeners.delete(listener)
     },
 
-    open() {
-      isOpen = true
-      const unwatch = store.watch(() => void onHint())
-      // Opened again after a close: whatever happened in between went unheard.
-      if (loading === null) void reread()
-      if (store.isFailing()) probeLater()
-      return () => {
-        isOpen = false
-        unwatch()
-        cancelProbe()
-      }
-    },
+    open: medium.open,
   }
 
-  const first = store.read()
-  if (first instanceof Promise) {
-    const mine = ++serial
-    loading = first.then((reading) => {
-      if (mine >= lastReading) receive(reading)
-      loading = null
-    })
-  } else receive(first)
+  medium.load()
   return engine
 }

@@ -357,6 +357,8 @@ describe('a signal that is aborted already', () => {
     const store = memoryStore({ accessToken: 'old', expiresAt: 1 })
 
     expect(await withinATick(client({ refresh, store })(...input()))).toBe(reason)
+    // What the call has left under way would show itself now.
+    await new Promise((next) => setTimeout(next, 20))
     expect(refresh).not.toHaveBeenCalled()
     expect(http.sockets.total).toBe(0)
   })
