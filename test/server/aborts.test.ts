@@ -354,9 +354,13 @@ describe('a signal that is aborted already', () => {
     ],
   ])('A1 %s rejects with its reason; nothing is sent or refreshed', async (_, input) => {
     const refresh = vi.fn()
-    const store = memoryStore({ accessToken: 'old', expiresAt: 1 })
+    const transport = vi.fn(fetch)
+    const expired = memoryStore({ accessToken: 'old', expiresAt: 1 })
 
-    expect(await withinATick(client({ refresh, store })(...input()))).toBe(reason)
+    for (const store of [expired, signedIn()]) {
+      expect(await withinATick(client({ refresh, store, fetch: transport })(...input()))).toBe(reason)
+    }
+    expect(transport).not.toHaveBeenCalled()
     // What the call has left under way would show itself now.
     await new Promise((next) => setTimeout(next, 20))
     expect(refresh).not.toHaveBeenCalled()
