@@ -16,7 +16,7 @@ import { deny } from './pipeline/deny.ts'
 import { remember } from './pipeline/failures.ts'
 import { isReady, prepare } from './pipeline/prepare.ts'
 import { recover, stillOurs } from './pipeline/recover.ts'
-import { send } from './pipeline/send.ts'
+import { hand, send } from './pipeline/send.ts'
 import { type Pipeline, sharedSession } from './pipeline/shared-session.ts'
 import type { Verdict } from './ports.ts'
 
@@ -187,6 +187,5 @@ function passOn(
 ): Promise<Response> {
   // What was relative goes where it was resolved to, not where the transport would resolve it.
   const target = url !== null && typeof input === 'string' && !URL.canParse(input) ? url.href : input
-  const { transport } = settings
-  return rest === null ? transport(target, init) : transport(target, init, ...(rest as []))
+  return hand(settings, target, init, rest)
 }

@@ -74,7 +74,7 @@ export function bringToLife({ sessionId, version, tokens }: StoredSession, isFre
 }
 
 /** A copy that a store may keep or change. */
-export const asStored = ({ sessionId, version, tokens }: Live): StoredSession => ({
+export const asStored = ({ sessionId, version, tokens }: StoredSession): StoredSession => ({
   sessionId,
   version,
   tokens: tokens && { ...tokens },

@@ -111,12 +111,16 @@ export function createEngine(tokenStore: TokenStore): SessionEngine {
     return { event: 'signed-out', payload: ended }
   }
 
-  const adopt = (stored: StoredSession, isFresh: boolean): void => {
-    const before = live
+  const begin = (stored: StoredSession, isFresh: boolean): void => {
     live = bringToLife(stored, isFresh)
-    ahead = null
     isVacant = false
     ended = null
+  }
+
+  const adopt = (stored: StoredSession, isFresh: boolean): void => {
+    const before = live
+    begin(stored, isFresh)
+    ahead = null
     const { sessionId, version } = stored
     report(
       before?.sessionId === sessionId
@@ -168,6 +172,7 @@ export function createEngine(tokenStore: TokenStore): SessionEngine {
       void persist(ahead ?? 'refreshed')
     } else if (reading !== undefined) take(reading === 'garbage' ? null : reading)
   }
+
   /** Writes until the store holds what memory holds, or says that it cannot. Says which. */
   const writeMemory = async (): Promise<boolean> => {
     if (storedVersion === undefined) await medium.reread()
@@ -230,9 +235,7 @@ export function createEngine(tokenStore: TokenStore): SessionEngine {
       const next = isSame && tokens ? carryOver(live?.tokens ?? null, tokens) : tokens
       if (!isSame) forget(live?.sessionId)
       epoch++
-      live = bringToLife({ sessionId, version: nextVersion(isSame ? live : null), tokens: next }, isFresh)
-      isVacant = false
-      ended = null
+      begin({ sessionId, version: nextVersion(isSame ? live : null), tokens: next }, isFresh)
       const written = persist('signed-in')
       announce(isSame ? STATUS : { event: 'signed-in', payload: { sessionId, where: 'here' } })
       await written
@@ -261,9 +264,7 @@ export function createEngine(tokenStore: TokenStore): SessionEngine {
         tokens: received.tokens && carryOver(isSame ? base.tokens : null, received.tokens),
       }
       const settle = (): void => {
-        live = bringToLife(next, true)
-        isVacant = false
-        ended = null
+        begin(next, true)
         report(isSame ? STATUS : { event: 'signed-in', payload: { sessionId: next.sessionId, where: 'here' } })
       }
       if (ahead !== null || storedVersion === undefined) {
@@ -271,7 +272,7 @@ export function createEngine(tokenStore: TokenStore): SessionEngine {
         void persist('refreshed')
         return
       }
-      const hasWritten = await medium.write({ ...next, tokens: next.tokens && { ...next.tokens } }, storedVersion)
+      const hasWritten = await medium.write(asStored(next), storedVersion)
       if (hasWritten) storedVersion = next.version
       if (isOutdated()) return
       if (hasWritten === false) {

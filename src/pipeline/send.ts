@@ -28,10 +28,10 @@ function transmit(settings: Settings, call: Call, live: Live | null, init: Reque
 }
 
 /** Calls the transport detached, with whatever the client hands its fetch beyond init. */
-function hand(
+export function hand(
   { transport }: Settings,
   target: RequestInfo | URL,
-  init: RequestInit,
+  init: RequestInit | undefined,
   rest: readonly unknown[] | null,
 ): Promise<Response> {
   return rest === null ? transport(target, init) : transport(target, init, ...(rest as []))
