@@ -18,6 +18,7 @@ import { isReady, prepare } from './pipeline/prepare.ts'
 import { recover, stillOurs } from './pipeline/recover.ts'
 import { hand, send } from './pipeline/send.ts'
 import { type Pipeline, sharedSession } from './pipeline/shared-session.ts'
+import { tellerOf, told } from './pipeline/trace.ts'
 import type { Verdict } from './ports.ts'
 
 /** A drop-in fetch (its call type is exactly `typeof globalThis.fetch`) that carries a session. */
@@ -52,29 +53,41 @@ export function createAuthFetch(options: AuthFetchOptions = {}): AuthFetch {
 
 const ABSOLUTE = /^https?:\/\//i
 
-async function request(
+/** 1. Foreign requests, and those whose caller brings credentials, are none of our business. */
+function request(
   pipeline: Pipeline,
   input: RequestInfo | URL,
   init: RequestInit | undefined,
   rest: readonly unknown[] | null,
 ): Promise<Response> {
-  const { shared, settings } = pipeline
-  // 1. Foreign requests, and those whose caller brings credentials, are none of our business.
-  const url = locate(input, settings)
-  if (url === null || !settings.isOurs(url)) return passOn(settings, url, input, init, rest)
-  // A Request given as init has its members on a prototype, where no copy finds them.
-  if (init && isRequest(init)) return request(pipeline, new Request(url, init), undefined, rest)
-  const call = openCall(settings, url, input, init, rest, shared.failedLogins)
-  if (call === null) return passOn(settings, url, input, init, rest)
-  call.signal?.throwIfAborted()
+  const { shared, settings, events } = pipeline
+  try {
+    const url = locate(input, settings)
+    if (url === null || !settings.isOurs(url)) return passOn(settings, url, input, init, rest)
+    // A Request given as init has its members on a prototype, where no copy finds them.
+    if (init && isRequest(init)) return request(pipeline, new Request(url, init), undefined, rest)
+    const call = openCall(settings, url, input, init, rest, shared.failedLogins)
+    if (call === null) return passOn(settings, url, input, init, rest)
+    call.signal?.throwIfAborted()
+    call.tell = tellerOf(events, call)
+    const answer = carry(pipeline, call)
+    return call.tell === null ? answer : told(call.tell, answer)
+  } catch (error) {
+    return Promise.reject(error)
+  }
+}
 
+async function carry(pipeline: Pipeline, call: Call): Promise<Response> {
+  const { shared, settings } = pipeline
   // 2. The current session, made ready where it is about to expire. A refresher's own calls wait for nothing (R5).
   let live = shared.engine.current()
   if (shared.reentry.isInside(call.signal)) return send(settings, call, live)
   if (!isReady(pipeline, live)) live = await prepare(pipeline, call, live)
 
   // 3. Send, and look at the answer.
+  call.tell?.({ stage: 'sent', sends: 1 })
   const response = await send(settings, call, live)
+  call.tell?.({ stage: 'answered', status: response.status })
   const verdict =
     settings.classify || response.redirected ? await judge(settings, call, response) : byStatus(response.status)
   observe(settings, call, response)
@@ -114,7 +127,9 @@ async function act(
       // it goes back without its body.
       used = stillOurs(shared, next)
       if (used === null) return handBack(call, new Response(null, response))
+      call.tell?.({ stage: 'sent', sends: call.sends + 1 })
       response = await send(settings, call, used, body)
+      call.tell?.({ stage: 'answered', status: response.status })
       observe(settings, call, response)
       verdict = await judge(settings, call, response)
     }

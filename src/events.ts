@@ -2,7 +2,24 @@
  * What relatch tells about itself: event names, payloads, and the emitter. A payload holds ids, reasons, durations, counts and
  * query-less URLs; never a token, a header value or a body. A listener that throws hurts nobody but itself.
  */
+import type { AuthErrorCode } from './errors.ts'
 import type { Denial, LoginNeed, RefreshReason, RequestSummary } from './ports.ts'
+
+/** What a call is doing now. `sent` and `answered` come once a send; the last stage is `ended` or `failed`. */
+export type RequestStage =
+  /** `sends`: 1 for the first, more for what is sent again. */
+  | { stage: 'sent'; sends: number }
+  | { stage: 'answered'; status: number }
+  /** `permission`: for `onPermissionDenied`. */
+  | { stage: 'waiting'; waitsFor: 'refresh' | 'login' | 'step-up' | 'permission' }
+  | { stage: 'resumed' }
+  /** The caller has its response. */
+  | { stage: 'ended'; status: number }
+  /** The call was rejected; `code` where that was with an `AuthError`. */
+  | { stage: 'failed'; code?: AuthErrorCode }
+
+/** How a call tells of its stages. */
+export type Tell = (stage: RequestStage) => void
 
 /** Every event and its payload. Durations are milliseconds. */
 export interface AuthEvents {
@@ -21,6 +38,8 @@ export interface AuthEvents {
   }
   /** Newer tokens that someone else got (another tab, another process) were taken over. */
   adopted: { sessionId: string; version: number }
+  /** A stage in the life of a request, for traces: several a call, and nothing is made of them where nobody listens. */
+  request: { requestId: string; request: RequestSummary } & RequestStage
   /** A request that had a 401 now has its answer. */
   recovered: { request: RequestSummary; status: number; sends: number; durationMs: number }
   /** A 403 was handed back. */

@@ -1,5 +1,6 @@
 /** One call on its way: what to send, and how much recovery it has had. Every allowance is spent once, so that it ends. */
 import type { AuthError } from '../errors.ts'
+import type { Tell } from '../events.ts'
 import { type Replay, replayOf } from '../http/replay.ts'
 import type { Settings } from '../options.ts'
 import type { Denial, LoginNeed, RequestSummary, StepUpNeed } from '../ports.ts'
@@ -36,6 +37,8 @@ export interface Call {
   failure: AuthError | null
   /** Why its last answer was a 401, should that be the one handed back; most are recovered, and nobody asks. */
   explain: (() => AuthFailure) | null
+  /** Whom to tell what becomes of it; null = nobody listens. */
+  tell: Tell | null
 }
 
 /** By shape, because a Request may be another realm's or another package's. */
@@ -90,6 +93,7 @@ export function openCall(
     hasLoggedIn: false,
     failure: null,
     explain: null,
+    tell: null,
   }
 }
 

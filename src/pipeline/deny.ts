@@ -1,10 +1,10 @@
 /** A 403: one callback with the reason, then the response goes back as it came. Never refreshes, never sends again (D1). */
-import { patiently } from '../coordination/patience.ts'
 import { boundedText, drain } from '../http/body-text.ts'
 import type { Denial, ProblemDetails } from '../ports.ts'
 import { type Call, summaryOf } from './call.ts'
 import { challengesOf, remember, scopesOf } from './failures.ts'
 import type { Pipeline } from './shared-session.ts'
+import { waitFor } from './trace.ts'
 
 const PROBLEM_BYTES = 65_536
 const PROBLEM_MS = 10_000
@@ -22,9 +22,10 @@ export async function deny({ shared, settings, events }: Pipeline, call: Call, r
   keep()
   const left = new AbortController()
   try {
-    await patiently(
+    await waitFor(
+      call,
+      'permission',
       shared.callbacks.enter(left.signal, async () => onPermissionDenied(denial)),
-      call.signal,
     )
     return response
   } catch (error) {

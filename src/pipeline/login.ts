@@ -3,13 +3,13 @@
  * step-up for the request that asks for it (L5). The callbacks are the user's; no lock is held while they run.
  */
 import { after } from '../clock.ts'
-import { patiently } from '../coordination/patience.ts'
 import { AuthError } from '../errors.ts'
 import { isOtherSubject, type Live } from '../live.ts'
 import type { LoginNeed, LoginResult, StepUpNeed } from '../ports.ts'
 import { receiveTokens } from '../tokens.ts'
 import type { Call } from './call.ts'
 import type { LoginOutcome, LoginUnderWay, Pipeline } from './shared-session.ts'
+import { waitFor } from './trace.ts'
 
 /**
  * Parks a call on the login under way, or starts one.
@@ -37,7 +37,7 @@ export async function login(
   underWay.parked++
   let outcome: LoginOutcome
   try {
-    outcome = await patiently(underWay.outcome, call.signal)
+    outcome = await waitFor(call, 'login', underWay.outcome)
   } finally {
     underWay.parked--
   }
@@ -130,9 +130,10 @@ export async function stepUp(
   const before = engine.current()?.sessionId
   let result: LoginResult
   try {
-    result = await patiently(
+    result = await waitFor(
+      call,
+      'step-up',
       callbacks.enter(left.signal, async () => onStepUp(need)),
-      call.signal,
     )
   } finally {
     left.abort()
@@ -143,7 +144,7 @@ export async function stepUp(
     const received = receiveTokens(result)
     // The same person, only surer of it: other requests of this session may go on with the stronger tokens.
     const isSame = !isOtherSubject(engine.current()?.tokens, received.tokens)
-    await patiently(engine.signIn(received, isSame ? before : undefined), call.signal)
+    await waitFor(call, 'step-up', engine.signIn(received, isSame ? before : undefined))
   }
   const current = engine.current()
   return current !== used && !isOtherSubject(used?.tokens, current?.tokens) ? current : null

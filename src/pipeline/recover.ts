@@ -2,7 +2,6 @@
  * A 401: which session to send the request with again, if any. Compares the session a request was sent with to the current one
  * before anything else (R3), and spends each of a call's allowances at most once (R1).
  */
-import { patiently } from '../coordination/patience.ts'
 import { isSameCredential, type Live } from '../live.ts'
 import type { AuthScheme, Challenge, Cure, LoginNeed, RefreshReason } from '../ports.ts'
 import { type Call, endpointOf } from './call.ts'
@@ -10,6 +9,7 @@ import { challengesOf, loginNeed, mayAskForStepUp, stepUpChallenge, stepUpNeed }
 import { isResumed, login, stepUp } from './login.ts'
 import { refresh } from './refresh.ts'
 import { isOver, type Pipeline, type RefreshOutcome, type SharedSession } from './shared-session.ts'
+import { waitFor } from './trace.ts'
 
 /**
  * @param used the session that the rejected request was sent with; null = none
@@ -110,7 +110,7 @@ export async function refreshFor(
   reason: RefreshReason,
 ): Promise<RefreshOutcome> {
   call.hasRefreshed = true
-  const outcome = await patiently(refresh(shared, settings, base, reason), call.signal)
+  const outcome = await waitFor(call, 'refresh', refresh(shared, settings, base, reason))
   if (outcome.kind === 'fresh' && outcome.isAdopted) {
     if (!call.hasAdopted) call.hasRefreshed = outcome.hasAsked
     call.hasAdopted = true
