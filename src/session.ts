@@ -302,7 +302,9 @@ export function createEngine(tokenStore: TokenStore): SessionEngine {
     async locked(task, holdMs) {
       locks++
       try {
-        return await medium.lock(task, { waitMs: holdMs, holdMs })
+        // One hold for a holder that is lost, and one more for whoever took over from it: a waiter that gave up any earlier would
+        // spend the same refresh token beside them (C2).
+        return await medium.lock(task, { waitMs: 2 * holdMs, holdMs })
       } finally {
         if (--locks === 0) {
           const changes = withheld

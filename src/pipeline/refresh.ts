@@ -46,15 +46,20 @@ export function refresh(
   const { engine, refreshes, backoff } = shared
   const refusal = refreshes.isFlying() ? null : backoff.refusal()
   if (refusal !== null) return Promise.resolve({ kind: 'failed', error: refusal })
-  return refreshes.run(refreshKey(engine, base), () =>
-    engine.locked(async () => {
+  const underLock = async (): Promise<RefreshOutcome> => {
+    const outcome = await engine.locked(async () => {
+      const lockedAt = monotonicNow()
       // C1: whoever held the lock before us may have refreshed already.
       await engine.reread()
+      // No read takes so long: we were frozen, the lock is somebody else's by now, and what we read is old (C2).
+      if (monotonicNow() - lockedAt > STORE_ROUND_TRIP_MS) return null
       return engine.current() === base
         ? attempt(shared, settings, base, reason)
         : whatCameOf(shared, base, { isAdopted: true, hasAsked: false })
-    }, settings.refreshTimeoutMs + STORE_ROUND_TRIP_MS),
-  )
+    }, settings.refreshTimeoutMs + STORE_ROUND_TRIP_MS)
+    return outcome ?? underLock()
+  }
+  return refreshes.run(refreshKey(engine, base), underLock)
 }
 
 /** What the waiting calls find once the refresh of `base` has settled. */
@@ -131,6 +136,8 @@ async function ask(
   const attemptOnce = async (): Promise<ReceivedTokens> => {
     await sleep(notBefore - monotonicNow())
     timeout.signal.throwIfAborted()
+    // A frozen tab wakes with all its timers due at once; by then somebody else holds the lock, and may have rotated (C2).
+    if (monotonicNow() >= deadline) throw onLate()
     told.attempts++
     const received = await askOnce(shared, settings, base, told.reason, timeout.signal)
     // R11: too late for those who waited, and yet the only tokens that the server still honours.

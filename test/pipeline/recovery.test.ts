@@ -10,7 +10,9 @@ import {
   memoryStore,
   type Refresher,
   refreshEndpoint,
+  type StoredSession,
   type TokenSet,
+  type TokenStore,
 } from '../../src/index.ts'
 import { unauthorized } from '../helpers/answer.ts'
 import { deferred } from '../helpers/deferred.ts'
@@ -901,6 +903,56 @@ describe('R6', () => {
     expect(signals[0]?.aborted).toBe(true)
     expect(api.snapshot().status).toBe('signed-in')
     expect((await api.tokens())?.refreshToken).toBe('rt-1')
+  })
+
+  it('R6 C2 a page that was frozen between two attempts, and wakes with every timer due, sends nothing more', async () => {
+    const world = rotatingWorld()
+    const refresh = vi.fn<Refresher>(() => Promise.reject(Object.assign(new Error('busy'), { status: 503 })))
+    const api = createAuthFetch({ ...world.options(), refresh })
+    world.expire()
+    const told = expect(api('/orders')).rejects.toMatchObject({ code: 'refresh-timeout' })
+    await vi.advanceTimersByTimeAsync(1)
+    const now = performance.now.bind(performance)
+    vi.spyOn(performance, 'now').mockImplementation(() => now() + 60_000)
+    await vi.advanceTimersByTimeAsync(9_999)
+    await told
+    expect(refresh).toHaveBeenCalledTimes(1)
+  })
+
+  it('C2 a page that was frozen while it read the store asks for the lock, and reads, again', async () => {
+    const world = rotatingWorld()
+    const inner = memoryStore(world.first)
+    let locks = 0
+    let onRead = async (): Promise<void> => {}
+    const store: TokenStore = {
+      async read() {
+        const stored = inner.read()
+        await onRead()
+        return stored
+      },
+      write: (next, expected) => inner.write(next, expected),
+      lock(task) {
+        locks++
+        return task()
+      },
+    }
+    const api = createAuthFetch({ ...world.options(), store })
+    await api.tokens()
+    world.expire()
+    const now = performance.now.bind(performance)
+    // While it was frozen, another tab took the lock, refreshed, and wrote.
+    onRead = async () => {
+      if (locks === 0) return
+      onRead = async () => {}
+      vi.spyOn(performance, 'now').mockImplementation(() => now() + 60_000)
+      const stored = (await inner.read()) as StoredSession
+      const context = { tokens: world.first, reason: 'rejected', fetch, signal: AbortSignal.abort() } as const
+      const tokens = (await world.refresh(context)) as TokenSet
+      inner.write({ ...stored, version: stored.version + 1, tokens }, stored.version)
+    }
+    expect((await api('/orders')).status).toBe(200)
+    expect(locks).toBe(2)
+    expect(world.refreshes).toEqual(['rt-1'])
   })
 
   it('R6 the next request starts a new refresh', async () => {

@@ -430,8 +430,8 @@ describe('a lock that', () => {
     server.expireAccessTokens()
     const answers = await requests(api, 10)
     expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200))
-    // A lock that others hold may be waited for as long as it may be held, and a second; that is all.
-    expect(Math.max(...answers.map(({ waitedMs }) => waitedMs))).toBeLessThanOrEqual(13_000)
+    // Two holds, of a holder that is lost and of whoever took over from it, and a second; that is all.
+    expect(Math.max(...answers.map(({ waitedMs }) => waitedMs))).toBeLessThanOrEqual(25_000)
     expect(server.stats).toMatchObject({ refreshes: 1, refreshAttempts: 1, reuses: 0 })
   })
 
