@@ -1,18 +1,34 @@
 // From build/ (what tsc emitted) to dist/ (what is published). No plugin touches the JavaScript of the package itself.
 import { rmSync } from 'node:fs'
+import path from 'node:path'
 import { nodeResolve } from '@rollup/plugin-node-resolve'
 import terser from '@rollup/plugin-terser'
 import { dts } from 'rollup-plugin-dts'
 
 // One entry for each subpath of package.json's exports. They are built together, so that a module which several of
 // them need, with the brands and WeakMaps in it, exists once: `relatch/ky` imports the very file that `relatch` is.
-const entries = { index: 'index', ky: 'adapters/ky', testing: 'testing/index' }
+const entries = {
+  index: 'index',
+  devtools: 'devtools/index',
+  ky: 'adapters/ky',
+  react: 'adapters/react',
+  'stores/indexeddb': 'stores/indexeddb',
+  'stores/shared-tabs': 'stores/shared-tabs',
+  'stores/web-storage': 'stores/web-storage',
+  testing: 'testing/index',
+}
 
 const input = (extension) =>
   Object.fromEntries(Object.entries(entries).map(([name, file]) => [name, `build/${file}${extension}`]))
 
-// The core is one file, dist/index.js; without this rollup would cut it into chunks with hashed names.
-const manualChunks = (id) => (/\/build\/(?:adapters|testing)\//.test(id) ? null : 'index')
+// Without this rollup would cut what the entries share into many chunks with hashed names. What nothing in the core imports
+// is the entries' own, or in the chunk of those that share it.
+const manualChunks = (id) => {
+  if (/\/build\/(?:adapters|devtools|testing)\//.test(id)) return null
+  if (/\/build\/stores\/(?!memory|tabs)/.test(id)) return null
+  if (/\/build\/(?:stores\/tabs|coordination\/(?:judge|tab-))/.test(id)) return 'stores/tabs'
+  return 'core'
+}
 
 const external = (id) => !/^[./]/.test(id)
 
@@ -23,7 +39,11 @@ const requireDoors = {
   name: 'require-doors',
   generateBundle() {
     for (const name of Object.keys(entries)) {
-      this.emitFile({ type: 'asset', fileName: `${name}.cjs`, source: `module.exports = require('./${name}.js')\n` })
+      this.emitFile({
+        type: 'asset',
+        fileName: `${name}.cjs`,
+        source: `module.exports = require('./${path.basename(name)}.js')\n`,
+      })
     }
   },
 }
@@ -32,6 +52,7 @@ const declarations = (extension) => ({
   dir: 'dist',
   format: 'es',
   entryFileNames: `[name].d.${extension}`,
+  chunkFileNames: `[name].d.${extension}`,
   manualChunks,
   // A session has [Symbol.dispose], which a consumer on lib ES2022 and DOM does not know.
   banner: '/// <reference lib="esnext.disposable" />',
@@ -51,6 +72,7 @@ export default [
       dir: 'dist',
       format: 'es',
       sourcemap: true,
+      chunkFileNames: '[name].js',
       manualChunks,
       hoistTransitiveImports: false,
     },

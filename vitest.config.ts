@@ -20,6 +20,17 @@ const config: ViteUserConfig = {
       },
       {
         test: {
+          name: 'browser',
+          include: ['test/browser/**/*.test.ts'],
+          globalSetup: 'test/package/fresh-build.ts',
+          // Two browsers at once would each get half a machine, and what waits for a tab would wait for the other one.
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
           name: 'package',
           include: ['test/package/**/*.test.ts'],
           globalSetup: 'test/package/fresh-build.ts',

@@ -1,5 +1,6 @@
 // Runs before every command that a person types (the `pre…` scripts of package.json), so that a fresh clone needs
-// nothing but Node 20 and npm: it installs what is missing and, with --build, builds what is older than its source.
+// nothing but Node 20 and npm: it installs what is missing and, with --build and --playground, builds what is older than its
+// source.
 // At this point nothing is installed: Node's own modules only, and nothing newer than Node 20.
 import { spawnSync } from 'node:child_process'
 import { readdirSync, statSync, utimesSync } from 'node:fs'
@@ -20,8 +21,16 @@ if (changedAt(installed) < changedAt(path.join(root, 'package-lock.json'))) {
 
 if (process.argv.includes('--build')) {
   const sources = ['src', 'tsconfig.json', 'tsconfig.build.json', 'rollup.config.mjs', 'package-lock.json']
+  refresh('dist/index.js', sources, 'build')
+}
+if (process.argv.includes('--playground')) {
+  refresh('build/playground/index.html', ['playground', 'dist/index.js', 'package-lock.json'], 'build:playground')
+}
+
+/** Runs a script of package.json where what it makes is older than what it is made of. */
+function refresh(product, sources, script) {
   const newest = Math.max(...sources.map((source) => changedAt(path.join(root, source))))
-  if (changedAt(path.join(root, 'dist/index.js')) < newest) npm('run', 'build')
+  if (changedAt(path.join(root, product)) < newest) npm('run', script)
 }
 
 /** When a file, or the newest thing under a folder, was written; 0 where there is none. */

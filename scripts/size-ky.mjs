@@ -8,6 +8,6 @@ export default {
   bundle: true,
   format: 'esm',
   minify: true,
-  external: ['ky', './index.js'],
+  external: ['ky', './core.js'],
   outdir: join(tmpdir(), 'relatch-size-ky'),
 }

@@ -9,6 +9,7 @@ const limitMs = 8 * 60_000
 const checks = {
   lint: 'npm run lint',
   build: 'npm run build', // before whatever looks at dist/
+  playground: 'npm run build:playground',
   typecheck: 'npm run typecheck',
   tests: `vitest run --reporter=default --reporter=json --outputFile.json=${report}`,
   package: 'npm run check:package',

@@ -19,7 +19,7 @@ export type AuthErrorCode =
   | 'session-changed'
   /** Nobody signed in within `loginTimeoutMs`. */
   | 'login-timeout'
-  /** A login redirect came back without a session too many times in a row. */
+  /** Login redirects brought no session too many times in a row; nothing navigates until `retryAfterMs` have passed. */
   | 'login-loop'
   /** The refresher asked for a refresh, which would wait for itself. */
   | 'reentrant-refresh'

@@ -58,6 +58,7 @@ export function createMedium(tokenStore: TokenStore, { onReading, onFailure, onR
   let lastWrite = 0
   let lastReading = 0
   let writes = 0
+  let news = 0
   let loading: Promise<void> | null = null
   const load = (): void => {
     const first = store.read()
@@ -71,18 +72,14 @@ export function createMedium(tokenStore: TokenStore, { onReading, onFailure, onR
       loading = null
     })
   }
-  /** Says whether what it read was news. */
-  const readNews = async (): Promise<boolean> => {
+  const reread = async (): Promise<void> => {
     const mine = ++serial
     const reading = await store.read()
-    if (mine < lastReading) return false
+    if (mine < lastReading) return
     // It overlapped a write of ours, and may be of before or after.
-    if (mine < lastWrite || writes > 0) return writes > 0 ? false : readNews()
+    if (mine < lastWrite || writes > 0) return writes > 0 ? undefined : reread()
     lastReading = mine
-    return onReading(reading)
-  }
-  const reread = async (): Promise<void> => {
-    await readNews()
+    if (onReading(reading)) news++
   }
 
   const write: SteadyStore['write'] = async (next, expectedVersion) => {
@@ -98,17 +95,23 @@ export function createMedium(tokenStore: TokenStore, { onReading, onFailure, onR
   }
   let isHinting = false
   let isHintLate = false
-  /** A hint costs one read, and one that brought nothing lets no other through for a second: it may be forged (C4). */
+  let newsAtHint = 0
+  /**
+   * A hint costs one read, and one that nothing explains lets no other through for a second: it may be forged (C4). News that
+   * somebody else has read meanwhile, under the lock for example, explains it too.
+   */
   const onHint = async (isOurs = false): Promise<void> => {
     isHintLate = writes > 0 || isHinting
     if (isHintLate) return
     isHinting = true
-    const isNews = await readNews()
+    await reread()
+    const isExplained = news !== newsAtHint
+    newsAtHint = news
     const resume = (): void => {
       isHinting = false
       if (isHintLate) void onHint()
     }
-    if (isOurs || isNews) resume()
+    if (isOurs || isExplained) resume()
     else after(HINT_PAUSE_MS, resume)
   }
 

@@ -8,7 +8,8 @@ export type Origins = Array<string | URL> | ((url: URL) => boolean)
 
 const LOOPBACK = /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/
 
-const isSecure = ({ protocol, hostname }: URL): boolean =>
+/** https, or http that does not leave this machine. */
+export const isSecure = ({ protocol, hostname }: URL): boolean =>
   protocol === 'https:' || (protocol === 'http:' && LOOPBACK.test(hostname))
 
 /** The URL of the page or the worker, or undefined where there is none (Node). Read at each call: pages move on. */

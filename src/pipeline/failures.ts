@@ -1,5 +1,6 @@
 /** Remembers why a response that was handed back is a 401 or a 403, for the code that holds only the response. */
 import { type Challenge, parseChallenges } from '../http/challenge.ts'
+import { currentPage } from '../login/current-page.ts'
 import type { LoginNeed, StepUpNeed } from '../ports.ts'
 import { type AuthFailure, type Call, summaryOf } from './call.ts'
 
@@ -71,18 +72,4 @@ export function stepUpNeed(
     challenges,
     signal,
   }
-}
-
-/** Where the user is: a path on the page's own origin, without what a login left in the address. */
-function currentPage(): string {
-  const { location } = globalThis as { location?: Location }
-  if (!location) return '/'
-  const { pathname, searchParams, hash } = new URL(location.href)
-  for (const name of [...searchParams.keys()]) {
-    if (/^(code|state|error.*|.*_token)$/.test(name)) searchParams.delete(name)
-  }
-  const query = searchParams.size > 0 ? `?${searchParams}` : ''
-  // Two slashes at the start would make it another host's address to whoever navigates there.
-  const path = pathname.replace(/^[/\\]*/, '/')
-  return path + query + (/[#&](code|state|error\w*|\w*_token)=/.test(hash) ? '' : hash)
 }

@@ -93,6 +93,8 @@ function startLogin(
   })
 
   const run = async (): Promise<void> => {
+    // Somebody has signed in between the decision and now.
+    if (unneeded.signal.aborted) return
     const need = makeNeed(unneeded.signal)
     events.emit('login-required', { request: need.request, reason: need.reason })
     const result = await shared.callbacks.enter(unneeded.signal, async () => onLoginRequired?.(need))

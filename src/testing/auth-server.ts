@@ -80,6 +80,10 @@ export interface AuthServer {
   setRoles(user: string, roles: readonly string[]): void
   /** Whether the API answers 401 to every token, good ones too. */
   rejectAll: boolean
+  /** As the option of that name, from now on. */
+  rotation: boolean
+  /** As the option of that name, from now on. */
+  reuseDetection: boolean
 
   /** Whether `/token`, `/refresh`, `/login` and `/revoke` are out of order. The API goes on. */
   down: Outage
@@ -191,6 +195,19 @@ export function createAuthServer(options: AuthServerOptions = {}): AuthServer {
     },
     set rejectAll(value) {
       isRejectingAll = value
+    },
+
+    get rotation() {
+      return settings.rotation
+    },
+    set rotation(value) {
+      settings.rotation = value
+    },
+    get reuseDetection() {
+      return settings.reuseDetection
+    },
+    set reuseDetection(value) {
+      settings.reuseDetection = value
     },
 
     get down() {

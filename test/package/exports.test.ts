@@ -12,6 +12,7 @@ const publicNames: Record<string, string[]> = {
     'createAuthFetch',
     'isAuthError',
     'jwtExpiresAt',
+    'loginRedirect',
     'memoryStore',
     'onAuthWait',
     'parseChallenges',
@@ -19,7 +20,12 @@ const publicNames: Record<string, string[]> = {
     'safeReturnTo',
     'tokensFromResponse',
   ],
+  'relatch/devtools': ['defineDevtools', 'devtools'],
   'relatch/ky': ['createKy'],
+  'relatch/react': ['useAuthSession'],
+  'relatch/stores/indexeddb': ['indexedDbStore'],
+  'relatch/stores/shared-tabs': ['sharedTabsStore'],
+  'relatch/stores/web-storage': ['webStorageStore'],
   'relatch/testing': ['createAuthServer', 'describeTokenStore'],
 }
 
@@ -27,7 +33,7 @@ const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as { exports: 
 
 it('every subpath names files that exist, under each condition', () => {
   const files = Object.values(manifest.exports).flatMap(leaves)
-  expect(files).toHaveLength(3 * 4 + 1)
+  expect(files).toHaveLength(8 * 4 + 1)
   expect(files.filter((file) => !existsSync(file))).toEqual([])
 })
 
@@ -62,9 +68,11 @@ it('the script tag defines the global `relatch` with the same names, and nothing
 })
 
 it('every module stands in one file of dist, so that the entries share its brands and WeakMaps', () => {
-  const maps = globSync('dist/*.js.map', { exclude: ['dist/relatch.min.js.map'] })
-  const modules = maps.flatMap((map) => (JSON.parse(readFileSync(map, 'utf8')) as { sources: string[] }).sources)
-  expect(modules).toContain('../build/auth-fetch.js')
+  const maps = globSync('dist/**/*.js.map', { exclude: ['dist/relatch.min.js.map'] })
+  const modules = maps
+    .flatMap((map) => (JSON.parse(readFileSync(map, 'utf8')) as { sources: string[] }).sources)
+    .map((source) => source.replace(/^(?:\.\.\/)+/, ''))
+  expect(modules).toContain('build/auth-fetch.js')
   expect(modules).toHaveLength(new Set(modules).size)
 })
 

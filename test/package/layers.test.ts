@@ -22,22 +22,32 @@ const layers: Layer[] = [
   { members: ['live.ts'] },
   { members: ['ports.ts'] },
   { members: ['events.ts'] },
-  { members: ['schemes/', 'refreshers/', 'stores/', 'coordination/', 'login/'] },
+  { members: ['coordination/'] },
+  { members: ['schemes/', 'refreshers/', 'stores/', 'login/'] },
   { members: ['session.ts'] },
   { members: ['options.ts'] },
   { members: ['pipeline/'] },
   { members: ['auth-session.ts'] },
   { members: ['auth-fetch.ts'] },
   { members: ['index.ts'] },
-  { members: ['adapters/', 'testing/'], door: 'index.ts' },
+  { members: ['adapters/', 'devtools/', 'testing/'], door: 'index.ts' },
 ]
+
+const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as {
+  exports: object
+  dependencies: object
+  peerDependencies: object
+}
+const entries = Object.keys(manifest.exports)
+  .filter((subpath) => subpath !== './package.json')
+  .map((subpath) => subpath.replace('.', 'relatch'))
 
 const clock = 'src/clock.ts'
 const time = ['Date', 'setTimeout', 'setInterval', 'setImmediate', 'performance']
 
 const sources = readSources('src/**/*.ts')
-// An adapter runs the clocks of the library it adapts, and reaches nothing behind the door.
-const core = sources.filter(({ path }) => !/^src\/(testing|adapters)\//.test(path))
+// An adapter runs the clocks of the library it adapts, and reaches nothing behind the door; nor do the devtools.
+const core = sources.filter(({ path }) => !/^src\/(testing|adapters|devtools)\//.test(path))
 
 interface Import {
   from: string
@@ -71,10 +81,10 @@ describe('layers', () => {
     expect(findCircle()).toEqual([])
   })
 
-  it('each runtime dependency is imported by exactly one file, and nothing else is', () => {
-    const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as { dependencies: object }
+  it('each dependency, optional peers too, is imported by exactly one file, and nothing else is', () => {
     const outside = imports.filter(({ isInternal, isDynamic }) => !isInternal && !isDynamic)
-    expect(outside.map(({ to }) => to).sort()).toEqual(Object.keys(dependencies).sort())
+    const names = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies })
+    expect(outside.map(({ to }) => to).sort()).toEqual(names.sort())
   })
 
   it('Node built-ins are loaded on demand and by testing/ only', () => {
@@ -121,7 +131,7 @@ describe('globals', () => {
         }
         Object.defineProperty(globalThis, name, { get, configurable: true })
       }
-      for (const entry of ['relatch', 'relatch/ky', 'relatch/testing']) await import(entry)
+      for (const entry of ${JSON.stringify(entries)}) await import(entry)
       process.stdout.write(JSON.stringify(touched))
     `
     const child = spawnSync(process.execPath, ['--input-type=module', '--eval', script], { encoding: 'utf8' })

@@ -12,7 +12,9 @@ const promises = [
   ...numbered('O', 4),
   ...numbered('T', 4),
   ...numbered('E', 5),
-  ...['C5', 'L1', 'L2', 'L4', 'L5', 'S1', 'S2'],
+  ...numbered('S', 3),
+  ...numbered('C', 5),
+  ...numbered('L', 5),
 ]
 
 const kept = new Set(

@@ -37,7 +37,7 @@ beforeAll(() => {
     symlinkSync(path.resolve(target), path.join(project, 'node_modules', name), 'junction')
   link('.', 'relatch')
   link('node_modules/@types', '@types')
-  writeReactStub()
+  link('node_modules/react', 'react')
   write('package.json', '{ "private": true, "type": "module" }')
   for (const block of snippets) {
     write(fileOf(block), block.code)
@@ -198,18 +198,6 @@ function linesPromisedBy({ code }: Block): Record<string, string> {
 }
 
 /** The one hook that README.md shows, with React's own signature; what it does belongs to React. */
-function writeReactStub(): void {
-  mkdirSync(path.join(project, 'node_modules/react'))
-  write('node_modules/react/package.json', '{ "type": "module", "exports": "./index.js", "types": "index.d.ts" }')
-  write('node_modules/react/index.js', 'export const useSyncExternalStore = (subscribe, getSnapshot) => getSnapshot()')
-  const signature = `export function useSyncExternalStore<Snapshot>(
-    subscribe: (onStoreChange: () => void) => () => void,
-    getSnapshot: () => Snapshot,
-    getServerSnapshot?: () => Snapshot,
-  ): Snapshot`
-  write('node_modules/react/index.d.ts', signature)
-}
-
 /** The rows of all tables under a heading, cell by cell, without head and rule. */
 function rowsOf(heading: string): string[][] {
   const [, section = ''] = readme.split(new RegExp(`^#+ ${heading}$`, 'm'))

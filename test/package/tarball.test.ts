@@ -11,9 +11,17 @@ const expectedFiles = [
   'package.json',
   'dist/relatch.min.js',
   'dist/relatch.min.js.map',
-  ...['index', 'ky', 'testing'].flatMap((entry) =>
-    ['cjs', 'd.cts', 'd.ts', 'js', 'js.map'].map((extension) => `dist/${entry}.${extension}`),
-  ),
+  ...['core', 'stores/tabs'].flatMap((chunk) => [`dist/${chunk}.js`, `dist/${chunk}.js.map`]),
+  ...[
+    'devtools',
+    'index',
+    'ky',
+    'react',
+    'stores/indexeddb',
+    'stores/shared-tabs',
+    'stores/web-storage',
+    'testing',
+  ].flatMap((entry) => ['cjs', 'd.cts', 'd.ts', 'js', 'js.map'].map((extension) => `dist/${entry}.${extension}`)),
 ]
 
 const { devDependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as {
@@ -50,6 +58,9 @@ it('holds exactly the files that are meant for others', () => {
 })
 
 const use = `
+  for (const store of [indexedDbStore(), sharedTabsStore(), webStorageStore()]) {
+    createAuthFetch({ origins: ['https://api.example'], store })
+  }
   const authFetch = createAuthFetch({ origins: ['https://api.example'], fetch: async () => new Response('hello') })
   const server = createAuthServer()
   Promise.all([authFetch('https://api.example/'), createKy(authFetch).get('https://api.example/')])
@@ -61,6 +72,9 @@ it('runs where it is imported', () => {
   const script = `
     import { createAuthFetch } from 'relatch'
     import { createKy } from 'relatch/ky'
+    import { indexedDbStore } from 'relatch/stores/indexeddb'
+    import { sharedTabsStore } from 'relatch/stores/shared-tabs'
+    import { webStorageStore } from 'relatch/stores/web-storage'
     import { createAuthServer } from 'relatch/testing'
     ${use}
   `
@@ -71,6 +85,9 @@ it('runs where it is required', () => {
   const script = `
     const { createAuthFetch } = require('relatch')
     const { createKy } = require('relatch/ky')
+    const { indexedDbStore } = require('relatch/stores/indexeddb')
+    const { sharedTabsStore } = require('relatch/stores/shared-tabs')
+    const { webStorageStore } = require('relatch/stores/web-storage')
     const { createAuthServer } = require('relatch/testing')
     ${use}
   `
@@ -81,8 +98,12 @@ describe('types', () => {
   const consumer = `
     import { type AuthFetch, type AuthFetchOptions, createAuthFetch, type TokenStore } from 'relatch'
     import { createKy } from 'relatch/ky'
+    import { indexedDbStore } from 'relatch/stores/indexeddb'
+    import { sharedTabsStore } from 'relatch/stores/shared-tabs'
+    import { webStorageStore } from 'relatch/stores/web-storage'
     import { createAuthServer, describeTokenStore } from 'relatch/testing'
 
+    export const stores: TokenStore[] = [indexedDbStore(), sharedTabsStore(), webStorageStore()]
     const options: AuthFetchOptions = { origins: ['https://api.example'] }
     const authFetch: AuthFetch = createAuthFetch(options)
     export const plain: typeof fetch = createAuthFetch({ origins: ['https://api.example'] })
@@ -105,8 +126,10 @@ describe('types', () => {
         const compilerOptions = { module: 'NodeNext', target: 'ES2022', strict: true, noEmit: true, lib, types }
         // Declarations of others (ky without DOM) are not ours to check; ours are, hence no skipLibCheck.
         const config = { compilerOptions: { ...compilerOptions, skipLibCheck: false }, files: ['esm.mts', 'cjs.cts'] }
-        writeFileSync(path.join(project, 'esm.mts'), consumer)
-        writeFileSync(path.join(project, 'cjs.cts'), consumer)
+        // An element is for where there are elements.
+        const all = lib.includes('DOM') ? `${consumer}export * from 'relatch/devtools'\n` : consumer
+        writeFileSync(path.join(project, 'esm.mts'), all)
+        writeFileSync(path.join(project, 'cjs.cts'), all)
         writeFileSync(path.join(project, 'tsconfig.json'), JSON.stringify(config))
 
         const tsc = path.resolve('node_modules', compiler)

@@ -58,6 +58,16 @@ describe('who is asked', () => {
     expect(needs).toHaveLength(1)
   })
 
+  it('L1 a sign-in that comes before the callback could be called makes it needless', async () => {
+    const { server, api, needs } = awaitingLogin()
+    // An app that signs in by itself as soon as it sees the state.
+    api.subscribe(() => {
+      if (api.snapshot().status === 'login-required') void api.signIn(server.signIn('viewer'))
+    })
+    expect(await settled(statusOf(api('/me')))).toBe(200)
+    expect(needs).toEqual([])
+  })
+
   it('L1 100 calls one after another, while the user signs in: the callback is called once', async () => {
     const { server, api, needs, login } = awaitingLogin()
     const calls: Promise<unknown>[] = []

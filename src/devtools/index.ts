@@ -1,0 +1,2 @@
+/** The door of the devtools: re-exports only. */
+export { defineDevtools, devtools, type RelatchDevtoolsElement } from './element.ts'

@@ -1,0 +1,64 @@
+/** The session in IndexedDB, encrypted under a key that no script can read out, and one among all tabs. */
+import { judge, type Stamped } from '../coordination/judge.ts'
+import { createId } from '../id.ts'
+import { expected, ownOptions } from '../option-check.ts'
+import type { TokenStore } from '../ports.ts'
+import { readStoredSession } from '../tokens.ts'
+import { parse, tabStore } from './tabs.ts'
+
+export interface IndexedDbStoreOptions {
+  /**
+   * The database; sessions of different names know nothing of each other.
+   * @default 'relatch'
+   */
+  name?: string | undefined
+}
+
+interface KeyRecord extends Stamped {
+  readonly key: CryptoKey
+}
+
+interface Sealed extends Stamped {
+  readonly iv: Uint8Array<ArrayBuffer>
+  readonly data: ArrayBuffer
+}
+
+/**
+ * Keeps the session in IndexedDB: across reloads, and one among all tabs of the origin.
+ *
+ * What rests there is AES-GCM under a key that cannot be extracted, so a copy of the disk or of the database is worth nothing.
+ * A script that is injected into the page can still use the key as this store does, and read the session: against that only a
+ * credential helps that no script holds. Needs a secure context; elsewhere the session lives in memory, with `store-failed`.
+ *
+ * @throws TypeError `ERR_INVALID_OPTION`, `ERR_UNKNOWN_OPTION`
+ * @example
+ * const api = createAuthFetch({ baseUrl: 'https://api.example', store: indexedDbStore() })
+ */
+export function indexedDbStore(options: IndexedDbStoreOptions = {}): TokenStore {
+  const { name = 'relatch' } = ownOptions(options, ['name'])
+  if (typeof name !== 'string' || name === '') throw expected('name', 'a name')
+  const keys = judge<KeyRecord>('key', name)
+  /** The first tab to ask makes it; all others get the same. */
+  const keyOf = async (): Promise<CryptoKey> => {
+    const kept = await keys.read()
+    if (kept?.key instanceof CryptoKey) return kept.key
+    const key = await crypto.subtle.generateKey({ name: 'AES-GCM', length: 256 }, false, ['encrypt', 'decrypt'])
+    return (await keys.swap({ stamp: createId(), key }, kept)) ? key : keyOf()
+  }
+  return tabStore<Sealed>(
+    `relatch:indexeddb:${name}`,
+    {
+      async open({ iv, data }) {
+        const text = await crypto.subtle.decrypt({ name: 'AES-GCM', iv }, await keyOf(), data).catch(() => null)
+        return text && readStoredSession(parse(new TextDecoder().decode(text)))
+      },
+      async seal(next) {
+        const iv = crypto.getRandomValues(new Uint8Array(12))
+        const text = new TextEncoder().encode(JSON.stringify(next))
+        const data = await crypto.subtle.encrypt({ name: 'AES-GCM', iv }, await keyOf(), text)
+        return { stamp: createId(), iv, data }
+      },
+    },
+    name,
+  )
+}
