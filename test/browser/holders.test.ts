@@ -1,0 +1,145 @@
+// C2: the tab that refreshes is closed, killed, stopped or frozen. The others go on without it, and nobody is logged out.
+import type { Page } from 'puppeteer-core'
+import { beforeAll, beforeEach, expect, it } from 'vitest'
+import type { AuthServer } from '../../src/testing/index.ts'
+import { describeBrowsers } from './bench/browsers.ts'
+import { processOf, type TabProcess } from './bench/processes.ts'
+import { signIn } from './bench/sessions.ts'
+import { STORES, type StoreName } from './bench/stores.ts'
+
+/** What a refresh may take, and what its lock may be held for: that, and two seconds for the store. */
+const refreshTimeoutMs = 1000
+const HOLD_MS = refreshTimeoutMs + 2000
+
+interface TabOfThree {
+  page: Page
+  process: TabProcess
+}
+
+/** Three tabs with one session. There is a trio for each store, and all go through the same at the same time. */
+interface Trio {
+  store: StoreName
+  server: AuthServer
+  tabs: [TabOfThree, TabOfThree, TabOfThree]
+}
+
+/** Resolves once a refresh that this tab has started is with the server. */
+async function startRefresh({ server }: Trio, tab: Page): Promise<{ answers: Promise<unknown> }> {
+  server.expireAccessTokens()
+  const answers = tab.evaluate(() => statusesOf(2)).catch(() => 'gone')
+  await server.seen(1, { kind: 'refresh' })
+  return { answers }
+}
+
+/** How long it takes until all calls of these tabs have their answer. */
+async function recoveryMs(tabs: Page[]): Promise<number> {
+  const start = performance.now()
+  const statuses = await Promise.all(tabs.map((tab) => tab.evaluate(() => statusesOf(3))))
+  expect(statuses).toEqual(tabs.map(() => [200, 200, 200]))
+  return performance.now() - start
+}
+
+const locksSeenIn = (tab: Page): Promise<unknown> =>
+  tab.evaluate(async () => {
+    const { held, pending } = await navigator.locks.query()
+    return [...(held ?? []), ...(pending ?? [])].map(({ name }) => name)
+  })
+
+const accessTokensIn = async (tabs: Page[]): Promise<Set<unknown>> =>
+  new Set(await Promise.all(tabs.map((tab) => tab.evaluate(async () => (await api.tokens())?.accessToken))))
+
+describeBrowsers('holders', (bench) => {
+  const trios: Trio[] = []
+  /** Runs in all trios at once, with the three pages. */
+  const forAll = (task: (trio: Trio, ...pages: [Page, Page, Page]) => Promise<void>): Promise<unknown> =>
+    Promise.all(trios.map((trio) => task(trio, ...(trio.tabs.map(({ page }) => page) as [Page, Page, Page]))))
+
+  beforeAll(async () => {
+    for (const store of STORES) {
+      // A refresh token that was spent may come again here, where a test says so; `refreshes` tells.
+      const world = await bench.world({ graceMs: 60_000 })
+      const pages = await bench.tabs(3, world)
+      await signIn(pages, store, world.server, { refreshTimeoutMs, refreshRetries: 0 })
+      const tabs: TabOfThree[] = []
+      for (const page of pages) tabs.push({ page, process: await processOf(page, bench.browser()) })
+      trios.push({ store, server: world.server, tabs: tabs as Trio['tabs'] })
+    }
+  })
+  beforeEach(() => {
+    for (const { server } of trios) server.reset()
+  })
+
+  it('C2 a tab that is stopped while it refreshes delays the others by its hold, and later takes over what they got', () =>
+    forAll(async (trio, holder, ...others) => {
+      const [{ process }] = trio.tabs
+      trio.server.failRefresh('hang')
+      const { answers } = await startRefresh(trio, holder)
+      process.stop()
+      const tookMs = await recoveryMs(others).finally(process.resume)
+      expect(tookMs).toBeGreaterThan(HOLD_MS - 1000)
+      expect(tookMs).toBeLessThan(HOLD_MS + 1500)
+      // It wakes up long after its time: its refresh is over, and what the others got is the session now.
+      expect(await answers).toEqual([200, 200])
+      expect(await recoveryMs([holder, ...others])).toBeLessThan(1000)
+      expect(trio.server.stats).toMatchObject({ refreshes: 1, reuses: 0, logins: 0 })
+      expect(await locksSeenIn(holder)).toEqual([])
+    }))
+
+  it('C2 a tab that is stopped before it reads the answer to its refresh does not undo what the others got', () =>
+    forAll(async (trio, holder, ...others) => {
+      const [{ process }] = trio.tabs
+      trio.server.failRefresh({ slowMs: 300 })
+      const { answers } = await startRefresh(trio, holder)
+      process.stop()
+      await trio.server.seen(1, { kind: 'refresh', status: 200 })
+      await recoveryMs(others).finally(process.resume)
+      expect(await answers).toEqual([200, 200])
+      expect(await recoveryMs([holder, ...others])).toBeLessThan(1000)
+      expect((await accessTokensIn([holder, ...others])).size).toBe(1)
+      expect(trio.server.stats).toMatchObject({ reuses: 0, logins: 0 })
+      expect(await locksSeenIn(holder)).toEqual([])
+    }))
+
+  it('C2 without Web Locks a lease does the same', async () => {
+    await forAll(async (_trio, ...tabs) => {
+      const hideLocks = (): void =>
+        void Object.defineProperty(navigator, 'locks', { value: undefined, configurable: true })
+      await Promise.all(tabs.map((tab) => tab.evaluate(hideLocks)))
+    })
+    await forAll(async (trio, holder, ...others) => {
+      const [{ process }] = trio.tabs
+      trio.server.failRefresh('hang')
+      const { answers } = await startRefresh(trio, holder)
+      process.stop()
+      const tookMs = await recoveryMs(others).finally(process.resume)
+      expect(tookMs).toBeGreaterThan(HOLD_MS - 1000)
+      expect(tookMs).toBeLessThan(HOLD_MS + 1500)
+      expect(await answers).toEqual([200, 200])
+      expect(trio.server.stats).toMatchObject({ refreshes: 1, reuses: 0, logins: 0 })
+    })
+    await forAll(async (_trio, ...tabs) => {
+      await Promise.all(tabs.map((tab) => tab.evaluate(() => Reflect.deleteProperty(navigator, 'locks'))))
+    })
+  })
+
+  it('C2 a tab that is closed while it refreshes delays nobody', () =>
+    forAll(async (trio, holder, ...others) => {
+      trio.server.failRefresh('hang')
+      await startRefresh(trio, holder)
+      await holder.close()
+      expect(await recoveryMs(others)).toBeLessThan(1000)
+      expect(trio.server.stats).toMatchObject({ refreshes: 1, reuses: 0, logins: 0 })
+      expect(await locksSeenIn(others[0])).toEqual([])
+    }))
+
+  it('C2 a tab whose process is killed while it refreshes delays nobody', () =>
+    forAll(async (trio, _closed, holder, last) => {
+      const [, { process }] = trio.tabs
+      trio.server.failRefresh('hang')
+      await startRefresh(trio, holder)
+      process.kill()
+      expect(await recoveryMs([last])).toBeLessThan(1000)
+      expect(trio.server.stats).toMatchObject({ refreshes: 1, reuses: 0, logins: 0 })
+      expect(await locksSeenIn(last)).toEqual([])
+    }))
+})

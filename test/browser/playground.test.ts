@@ -1,0 +1,504 @@
+// The playground as people meet it: `npm start` in a process of its own, and every button of its page. What the page says is
+// compared with what it says the server saw; both have to be right for a test to pass.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import type { Page } from 'puppeteer-core'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { runChild } from '../helpers/child-process.ts'
+import { type Bench, describeBrowsers } from './bench/browsers.ts'
+
+const root = new URL('../../', import.meta.url)
+const program = new URL('playground/server.ts', root).href
+
+describeBrowsers('playground', (bench) => {
+  it('one refresh for 50 requests that meet a 401', async () => {
+    const { page } = await visit(bench)
+    await signIn(page, 'viewer')
+    expect(await run(page, 'Call × 1')).toEqual(card('GET /items', ['1 × 200'], ['1 × GET /items 200']))
+    expect(await run(page, 'Expire, then call × 50')).toEqual(
+      card(
+        '50 × GET /items on an expired token',
+        ['50 × 200'],
+        ['50 × GET /items 401 expired', '1 × refresh 200', '50 × GET /items 200'],
+      ),
+    )
+    await press(page, 'Expire the token')
+    expect(await run(page, 'Call × 50')).toMatchObject({ page: ['50 × 200'] })
+    const counts = { requests: 201, '401': 100, '403': 0, refreshes: 2, reuses: 0, logins: 1 }
+    expect(await counters(page)).toEqual(counts)
+    await press(page, 'Clear')
+    await page.waitForSelector('.runs .empty')
+    expect(await counters(page)).toEqual({ ...counts, requests: 0, '401': 0, refreshes: 0, logins: 0 })
+  })
+
+  it('C1 eight tabs with twenty requests each', () => eightTabs(bench, 'indexeddb'))
+
+  it('L2 a session that is revoked: the requests wait for the dialog, and go on with the login', async () => {
+    const { page } = await visit(bench)
+    await signIn(page, 'viewer')
+    await press(page, 'Revoke the session')
+    await press(page, 'Call × 50')
+    expect(await question(page)).toContain(
+      'GET /items met a 401. The server refused the refresh: the session is over. 50',
+    )
+    expect(await state(page)).toBe('login required')
+
+    await turn(page, 'Down')
+    await press(page, 'Sign in as viewer', 'button', 'dialog')
+    await text(page, '.complaint', 'The auth server is down (503): nobody can sign in now.')
+    await heal(page)
+    await press(page, 'Sign in as viewer', 'button', 'dialog')
+    expect(await lastCard(page)).toEqual(
+      card(
+        '50 × GET /items',
+        ['50 × 200'],
+        [
+          '50 × GET /items 401 revoked',
+          '1 × refresh 400 revoked',
+          '1 × POST /login 503',
+          '1 × POST /login 200',
+          '50 × GET /items 200',
+        ],
+      ),
+    )
+    expect(await page.$('dialog')).toBeNull()
+  })
+})
+
+describeBrowsers(
+  'playground, button by button',
+  (bench) => {
+    it.each(['web-storage', 'shared-tabs'])('C1 %s: eight tabs, too', (store) => eightTabs(bench, store))
+
+    it('every endpoint answers as its line says, after a 401 too', async () => {
+      const { page } = await visit(bench)
+      const outcomes = async (endpoints: string[]): Promise<string[]> => {
+        const found = []
+        for (const endpoint of endpoints) {
+          await page.select('select', endpoint)
+          await press(page, 'Expire the token')
+          const { title, page: answers } = await run(page, 'Call × 1')
+          found.push(`${title}: ${answers}`)
+        }
+        return found
+      }
+      await signIn(page, 'viewer')
+      const all = ['GET /me', 'GET /reports', 'GET /admin', 'POST /echo', 'GET /slow', 'GET /public']
+      expect(await outcomes(all)).toEqual([
+        'GET /me: 1 × 200',
+        'GET /reports: 1 × 403',
+        'GET /admin: 1 × 403',
+        'POST /echo: 1 × 200 whole',
+        'GET /slow: 1 × 200',
+        'GET /public: 1 × 200',
+      ])
+      expect(await counters(page)).toMatchObject({ '401': 5, '403': 2, refreshes: 5, reuses: 0, logins: 1 })
+      await signIn(page, 'admin')
+      expect(await outcomes(['GET /reports', 'GET /admin'])).toEqual(['GET /reports: 1 × 200', 'GET /admin: 1 × 200'])
+    })
+
+    it('D1 a 403 shows why, once for equal ones, and starts nothing', async () => {
+      const { page } = await visit(bench)
+      await signIn(page, 'viewer')
+      await page.select('select', 'GET /reports')
+      await run(page, 'Call × 50')
+      await text(
+        page,
+        '.toast',
+        '50 × 403 GET /reports It takes the scope reports:read. Not refreshed, not sent again.',
+      )
+      expect(await counters(page)).toMatchObject({ requests: 50, '403': 50, refreshes: 0 })
+      await press(page, 'Dismiss: 403 GET /reports')
+      await gone(page, '.toast')
+    })
+
+    it('a role that is given and taken counts at once, with the same token', async () => {
+      const { page } = await visit(bench)
+      await signIn(page, 'viewer')
+      await page.select('select', 'GET /admin')
+      await press(page, 'Promote my role')
+      await text(page, 'button', 'Demote my role')
+      expect(await run(page, 'Call × 1')).toMatchObject({ page: ['1 × 200'] })
+      await press(page, 'Demote my role')
+      await text(page, 'button', 'Promote my role')
+      expect(await run(page, 'Call × 1')).toMatchObject({ page: ['1 × 403'] })
+      await text(page, '.toast', '403 GET /admin This takes the role admin. Not refreshed, not sent again.')
+      expect(await counters(page)).toMatchObject({ refreshes: 0, logins: 1 })
+    })
+
+    it('L5 a payment asks for a stronger login, once for all of them', async () => {
+      const { page } = await visit(bench)
+      await signIn(page, 'viewer')
+      await page.select('select', 'POST /payments')
+      await press(page, 'Call × 50')
+      expect(await question(page)).toContain('POST /payments met a 401. It asks for mfa. 50 requests wait.')
+      await press(page, 'Not now')
+      expect(await lastCard(page)).toMatchObject({ page: ['50 × 401'] })
+      await press(page, 'Call × 50')
+      await press(page, 'Confirm with a second factor')
+      expect(await lastCard(page)).toMatchObject({ page: ['50 × 201'] })
+      expect(await counters(page)).toMatchObject({ refreshes: 0, logins: 2 })
+    })
+
+    it('R7 down: calls fail, nobody is signed out; healed, all is well', async () => {
+      const { page } = await visit(bench)
+      await signIn(page, 'viewer')
+      await turn(page, 'Down')
+      expect(await run(page, 'Expire, then call × 50')).toMatchObject({
+        page: ['50 × refresh-unavailable'],
+        server: ['50 × GET /items 401 expired', '3 × refresh 503'],
+      })
+      expect(await state(page)).toBe('signed in')
+      await heal(page)
+      expect(await run(page, 'Call × 50')).toMatchObject({ page: ['50 × 200'] })
+      expect(await counters(page)).toMatchObject({ refreshes: 1, logins: 1 })
+    })
+
+    it('slow: requests wait for the refresh, together', async () => {
+      const { page } = await visit(bench)
+      await signIn(page, 'viewer')
+      await turn(page, 'Slow')
+      await press(page, 'Expire, then call × 50')
+      await text(page, 'header output', 'refreshing')
+      expect(await lastCard(page)).toMatchObject({ page: ['50 × 200'] })
+      expect(await counters(page)).toMatchObject({ refreshes: 1 })
+    })
+
+    it('R13 every token rejected: three refreshes, then no more', async () => {
+      const { page } = await visit(bench)
+      await signIn(page, 'viewer')
+      await turn(page, 'Reject every token')
+      for (let calls = 0; calls < 5; calls++) {
+        expect(await run(page, 'Call × 1')).toMatchObject({ page: ['1 × 401'] })
+      }
+      expect(await counters(page)).toMatchObject({ refreshes: 3, logins: 1 })
+      await turn(page, 'Reject every token')
+      expect(await run(page, 'Call × 1')).toMatchObject({ page: ['1 × 200'] })
+    })
+
+    it('a spent refresh token: with reuse detection the session ends, without it goes on; without rotation none is spent', async () => {
+      const { page } = await visit(bench)
+      await signIn(page, 'viewer')
+      expect(await run(page, 'Replay a spent token')).toEqual(
+        card(
+          'A spent refresh token comes again',
+          ['Refused with invalid_grant. The session is revoked: call something, and see.'],
+          ['1 × refresh 200', '1 × refresh 400 spent'],
+        ),
+      )
+      await press(page, 'Call × 50')
+      await question(page)
+      await press(page, 'Sign in as viewer', 'button', 'dialog')
+      expect(await lastCard(page)).toMatchObject({ page: ['50 × 200'] })
+
+      await turn(page, 'Reuse detection')
+      await press(page, 'Replay a spent token')
+      expect(await lastCard(page)).toMatchObject({ page: ['Refused with invalid_grant. The session goes on.'] })
+      await turn(page, 'Rotation')
+      expect(await run(page, 'Replay a spent token')).toMatchObject({
+        page: ['Answered: without rotation an old token stays good.'],
+        server: ['2 × refresh 200'],
+      })
+      expect(await run(page, 'Call × 1')).toMatchObject({ page: ['1 × 200'] })
+      expect(await counters(page)).toMatchObject({ reuses: 2, logins: 2 })
+    })
+
+    it('L2 another tab signs in: the requests of this one go on; C3 it signs out, and so does this one', async () => {
+      const { page, origin } = await visit(bench)
+      await press(page, 'Call × 50')
+      expect(await question(page)).toContain('Nobody is signed in.')
+      const another = await opened(page, () => press(page, 'in another tab', 'link'))
+      await press(another, 'Sign in as viewer')
+      await another.waitForSelector('.state.signed-in')
+      expect(another.url()).toBe(`${origin}/`)
+      expect(await lastCard(page)).toMatchObject({ page: ['50 × 200'] })
+      expect(await page.$('dialog')).toBeNull()
+
+      await press(another, 'Sign out')
+      await text(page, 'header output', 'signed out')
+    })
+
+    it('a second tab has the session, and so has this one after a reload; with the store memory neither has', async () => {
+      const { page, origin } = await visit(bench)
+      await signIn(page, 'viewer')
+      const second = await opened(page, () => press(page, 'Open a second tab', 'link'))
+      await second.waitForSelector('.state.signed-in')
+      await second.close()
+      await page.reload()
+      await page.waitForSelector('.state.signed-in')
+      expect(await counters(page)).toMatchObject({ logins: 1, refreshes: 0 })
+
+      await press(page, 'memory', 'link')
+      await page.waitForFunction(() => location.search === '?store=memory')
+      expect(await page.$eval('button ::-p-text(8 tabs)', (button) => (button as HTMLButtonElement).disabled)).toBe(
+        true,
+      )
+      await signIn(page, 'viewer')
+      await page.reload()
+      expect(await state(page)).toBe('signed out')
+      expect(page.url()).toBe(`${origin}/?store=memory`)
+    })
+
+    it('L1 L3 login by redirect: one for 50 requests, back to the very place, and no loop', async () => {
+      const { page, origin } = await visit(bench, '/?store=memory&login=redirect#/orders?tab=1')
+      const login = `${origin}/sign-in?returnTo=${encodeURIComponent('/?store=memory&login=redirect#/orders?tab=1')}`
+      for (let times = 0; times < 2; times++) {
+        await press(page, 'Call × 50')
+        await page.waitForSelector('body.sign-in')
+        expect(page.url()).toBe(login)
+        await press(page, 'Sign in as viewer')
+        await page.waitForSelector('.state.signed-in')
+        expect(page.url()).toBe(`${origin}/?store=memory&login=redirect#/orders?tab=1`)
+        await press(page, 'Revoke the session')
+      }
+      expect(await run(page, 'Call × 50')).toMatchObject({ page: ['50 × login-loop'] })
+      expect(await counters(page)).toMatchObject({ logins: 2 })
+    })
+
+    it('L4 the login page sends nobody to another site, and a code works once', async () => {
+      const { page, origin } = await visit(bench, '/sign-in?returnTo=//evil.example/')
+      await text(page, '#back', '/')
+      const urls: string[] = []
+      page.on('framenavigated', (frame) => urls.push(frame.url()))
+      await press(page, 'Sign in as admin')
+      await page.waitForSelector('.state.signed-in')
+      expect(await page.$eval('.who', (who) => who.textContent)).toBe('admin')
+      const withCode = urls.find((url) => url.includes('code=')) as string
+      expect(new URL(withCode).origin).toBe(origin)
+
+      await page.goto(withCode)
+      await text(page, '.toast', 'Not signed in This code was used before.')
+      expect(page.url()).toBe(`${origin}/`)
+      expect(await counters(page)).toMatchObject({ logins: 1 })
+    })
+
+    it('the devtools show what happens, and hold no token', async () => {
+      const { page } = await visit(bench)
+      await signIn(page, 'viewer')
+      await run(page, 'Expire, then call × 50')
+      const shown = (): Promise<string> =>
+        page.$eval('relatch-devtools', (element) => element.shadowRoot?.textContent ?? '')
+      await expect.poll(shown).toMatch(/50 requests, 1 refresh/)
+      expect(`${await shown()} ${await page.content()}`).not.toMatch(/[ar]t_[\w-]{16,}/)
+    })
+
+    it('works by keyboard, and in any width without scrolling sideways', async () => {
+      const { page } = await visit(bench)
+      await page.focus('main button ::-p-text(Sign in as viewer)')
+      await page.keyboard.press('Enter')
+      await page.waitForSelector('.state.signed-in')
+      await press(page, 'Revoke the session')
+      await press(page, 'Call × 1')
+      await question(page)
+      // The dialog has the focus, and Escape answers it.
+      await page.keyboard.press('Escape')
+      expect(await lastCard(page)).toMatchObject({ page: ['1 × 401'] })
+
+      await signIn(page, 'viewer')
+      await run(page, 'Call × 50')
+      for (const width of [320, 390, 768, 1080, 1280, 1920]) {
+        await page.setViewport({ width, height: 800 })
+        expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width)
+      }
+      const nameless = await page.$$eval('button, a, nav', (all) =>
+        all.filter((one) => !(one.getAttribute('aria-label') || one.textContent?.trim())).map((one) => one.outerHTML),
+      )
+      expect(nameless).toEqual([])
+    })
+
+    it('says so when its server has ended', async () => {
+      const { page, stop } = await visit(bench)
+      await stop()
+      await text(page, '[role=alert]', "The playground's server has ended. npm start brings it back.")
+    })
+  },
+  ['chrome'],
+)
+
+describe('npm start', () => {
+  it('takes another port where its own is taken, serves nothing but its files, and turns switches for its own page alone', async () => {
+    const taken = createServer().listen(0, '127.0.0.1')
+    await once(taken, 'listening')
+    const port = String((taken.address() as { port: number }).port)
+    onTestFinished(() => void taken.close())
+    const { origin, output } = await start({ PORT: port })
+    expect(output()).toMatch(new RegExp(`Port ${port} is taken`))
+    expect(new URL(origin).port).not.toBe(port)
+
+    const get = async (path: string): Promise<number> => (await fetch(`${origin}${path}`)).status
+    expect(await get('/')).toBe(200)
+    expect(await get('/assets/..%2F..%2F..%2Fpackage.json')).toBe(404)
+    expect(await get('/%2e%2e/%2e%2e/package.json')).toBe(404)
+
+    const body = JSON.stringify({ do: 'expire' })
+    const act = async (headers: Record<string, string>): Promise<number> =>
+      (await fetch(`${origin}/control`, { method: 'POST', body, headers })).status
+    expect(await act({})).toBe(403)
+    expect(await act({ origin: 'https://evil.example' })).toBe(403)
+    expect(await act({ origin })).toBe(200)
+  })
+
+  it('leaves no server behind when npm is killed, and with it the shell in between', async () => {
+    const env = { PATH: process.env.PATH, PORT: '0', npm_lifecycle_event: 'start' }
+    const command = `"${process.execPath}" "${fileURLToPath(program)}" --no-open; true`
+    const shell = spawn(command, { env, shell: true, stdio: ['ignore', 'pipe', 'ignore'] })
+    const ended = once(shell, 'close') // once nobody holds its output any more
+    await once(shell.stdout, 'data')
+    shell.kill('SIGTERM')
+    await ended
+  })
+
+  it('-- --trace tells it in the terminal', async () => {
+    const { exitCode, stdout, stderr } = await runChild(program, ['--trace'])
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
+    expect(stdout).toMatch(/50 × 200 · 1 refresh · 0 reused refresh tokens/)
+  })
+
+  it('refuses what it does not know with a clear word', async () => {
+    for (const flag of ['--tarce', 'trace']) {
+      const { exitCode, stdout, stderr } = await runChild(program, [flag])
+      expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' })
+      expect(stderr).toMatch(new RegExp(`'${flag}'[^]*npm start -- --trace`))
+    }
+  })
+})
+
+async function eightTabs(bench: Bench, store: string): Promise<void> {
+  const { page } = await visit(bench, `/?store=${store}`)
+  // Nobody is signed in: it sees to that too.
+  const { page: answers, server } = await run(page, '8 tabs × 20 requests')
+  expect(answers).toEqual(['160 × 200', '8 of 8 tabs have all of their answers.'])
+  expect(server).toContain('1 × refresh 200')
+  expect(await counters(page)).toMatchObject({ requests: 320, '401': 160, refreshes: 1, reuses: 0, logins: 1 })
+  expect(await page.$$('iframe')).toEqual([])
+}
+
+interface Playground {
+  origin: string
+  output(): string
+  stop(): Promise<void>
+}
+
+/** A playground of its own for each test: another port is another origin, with nothing stored yet. */
+async function start(env: Record<string, string> = {}): Promise<Playground> {
+  const child = spawn(process.execPath, [fileURLToPath(program), '--no-open'], {
+    env: { PATH: process.env.PATH, PORT: '0', ...env },
+  })
+  const ended = once(child, 'close')
+  let output = ''
+  const origin = new Promise<string>((resolve, reject) => {
+    const read = (text: string): void => {
+      output += text
+      const [url] = /http:\/\/127\.0\.0\.1:\d+/.exec(output) ?? []
+      if (url) resolve(url)
+    }
+    child.stdout.setEncoding('utf8').on('data', read)
+    child.stderr.setEncoding('utf8').on('data', read)
+    child.once('close', () => reject(new Error(`Expected a URL: ${output}`)))
+  })
+  const stop = async (): Promise<void> => {
+    child.kill('SIGINT')
+    expect(await ended).toEqual([0, null])
+  }
+  onTestFinished(stop)
+  return { origin: await origin, output: () => output, stop }
+}
+
+async function visit(bench: Bench, path = '/'): Promise<Playground & { page: Page }> {
+  const playground = await start()
+  const page = await bench.tab({ origin: playground.origin }, path)
+  await page.setViewport({ width: 1280, height: 800 })
+  return { ...playground, page }
+}
+
+interface Card {
+  title: string
+  /** What the calls came to, and what the server saw, chip by chip. */
+  page: string[]
+  server: string[]
+}
+
+const card = (title: string, page: string[], server: string[]): Card => ({ title, page, server })
+
+const press = (page: Page, name: string, role = 'button', within = ''): Promise<void> =>
+  page.locator(`${within} ::-p-aria(${name}[role="${role}"])`.trim()).click()
+
+/** Turns a switch, and waits until the server has it. */
+async function turn(page: Page, name: string): Promise<void> {
+  const selector = `::-p-aria(${name}[role="switch"])`
+  const isOn = (): Promise<string | null> => page.$eval(selector, (one) => one.getAttribute('aria-checked'))
+  const before = await isOn()
+  await press(page, name, 'switch')
+  await expect.poll(isOn).not.toBe(before)
+}
+
+async function heal(page: Page): Promise<void> {
+  await press(page, 'Heal everything')
+  await page.waitForFunction(() => document.querySelectorAll('[aria-checked=true]').length === 2, { polling: 50 })
+}
+
+async function signIn(page: Page, user: 'viewer' | 'admin'): Promise<void> {
+  await press(page, user === 'viewer' ? 'Sign in as viewer' : 'Sign in as admin')
+  await text(page, '.who', user)
+}
+
+/** Presses a button that makes a card, and waits for the end of what it set off. */
+async function run(page: Page, name: string): Promise<Card> {
+  const before = await page.$eval('.runs', (runs) => runs.firstElementChild?.id ?? '')
+  await press(page, name)
+  await page.waitForFunction(
+    (last) => document.querySelector('.runs')?.firstElementChild?.id !== last,
+    { polling: 50 },
+    before,
+  )
+  return lastCard(page)
+}
+
+/** The newest card, once it is over. Polled: a tab in the background draws no frames. */
+async function lastCard(page: Page): Promise<Card> {
+  await page.waitForFunction(() => !/under way/.test(document.querySelector('.took')?.textContent ?? 'under way'), {
+    polling: 50,
+  })
+  return page.$eval('.runs li', (item) => {
+    const chips = (side: number): string[] =>
+      [...(item.querySelectorAll('.side p')[side]?.childNodes ?? [])].map((chip) => chip.textContent ?? '')
+    return { title: item.querySelector('h3')?.textContent ?? '', page: chips(0), server: chips(1) }
+  })
+}
+
+const counters = (page: Page): Promise<Record<string, number>> =>
+  page.$$eval('.counters div', (all) =>
+    Object.fromEntries(
+      all.map((one) => [one.querySelector('dt')?.textContent, Number(one.querySelector('dd')?.textContent)]),
+    ),
+  )
+
+const state = (page: Page): Promise<string> => page.$eval('header output', (output) => output.textContent ?? '')
+
+async function question(page: Page): Promise<string> {
+  await page.waitForSelector('dialog[open]')
+  return page.$eval('dialog p', (paragraph) => paragraph.textContent ?? '')
+}
+
+/** Waits until one of the elements says so. */
+async function text(page: Page, selector: string, wanted: string): Promise<void> {
+  const said = (): Promise<string[]> =>
+    page.$$eval(selector, (all) => all.map((one) => (one.querySelector('p') ?? one).textContent?.trim() ?? ''))
+  await expect.poll(said, { timeout: 5_000 }).toContain(wanted)
+}
+
+const gone = (page: Page, selector: string): Promise<unknown> =>
+  page.waitForFunction((one) => document.querySelector(one) === null, { polling: 50 }, selector)
+
+/** The tab that a press opens. */
+async function opened(page: Page, action: () => Promise<void>): Promise<Page> {
+  const target = new Promise<Page | null>((resolve) =>
+    page.browser().once('targetcreated', (one) => resolve(one.page())),
+  )
+  await action()
+  const tab = await target
+  if (tab === null) throw new Error('Expected a tab')
+  return tab
+}
