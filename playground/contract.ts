@@ -1,0 +1,48 @@
+/** What the page and the server of the playground say to each other under /control. Types only. */
+import type { SeenRequest } from 'relatch/testing'
+
+export type UserName = 'viewer' | 'admin'
+
+/** What can be broken at the server, each as it is now. */
+export interface Switches {
+  down: boolean
+  slow: boolean
+  rejectAll: boolean
+  rotation: boolean
+  reuseDetection: boolean
+}
+
+export type Roles = Record<UserName, readonly string[]>
+
+export type Action =
+  | { do: 'switch'; name: keyof Switches; isOn: boolean }
+  | { do: 'heal' | 'expire' | 'revoke' | 'reset' }
+  | { do: 'roles'; user: UserName; isAdmin: boolean }
+  | { do: 'code'; user: UserName }
+  | { do: 'redeem'; code: string }
+
+/** Requests that the server saw and answered alike. */
+export interface SeenLine extends Pick<SeenRequest, 'method' | 'path' | 'kind' | 'credential'> {
+  count: number
+  status: number
+}
+
+/** Of the API and the auth server; neither the page's own files nor /control count. */
+export interface Counts {
+  requests: number
+  unauthorized: number
+  forbidden: number
+  refreshes: number
+  refreshAttempts: number
+  reuses: number
+  logins: number
+}
+
+export interface PlaygroundState {
+  counts: Counts
+  switches: Switches
+  roles: Roles
+  /** The number of the last request so far: what is seen later is asked for with `?since=`. */
+  last: number
+  lines: SeenLine[]
+}
