@@ -23,8 +23,10 @@ const config: ViteUserConfig = {
           name: 'browser',
           include: ['test/browser/**/*.test.ts'],
           globalSetup: 'test/package/fresh-build.ts',
-          // Two browsers at once would each get half a machine, and what waits for a tab would wait for the other one.
+          // Two browsers at once would each get half a machine, and a store that is slower than a second counts as failing (S2).
           fileParallelism: false,
+          // For the browsers' sake: they hang now and then at what has nothing to do with us.
+          retry: 1,
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },

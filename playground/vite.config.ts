@@ -7,6 +7,8 @@ const here = (path: string): string => fileURLToPath(new URL(path, import.meta.u
 const config: UserConfig = defineConfig({
   // What it is served from is playground/server.ts, and nothing else.
   appType: 'mpa',
+  // Whatever NODE_ENV whoever starts this has: a test runner's would build React for development.
+  define: { 'process.env.NODE_ENV': '"production"' },
   build: {
     outDir: here('../build/playground'),
     emptyOutDir: true,

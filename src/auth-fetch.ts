@@ -81,13 +81,14 @@ async function carry(pipeline: Pipeline, call: Call): Promise<Response> {
   const { shared, settings } = pipeline
   // 2. The current session, made ready where it is about to expire. A refresher's own calls wait for nothing (R5).
   let live = shared.engine.current()
-  if (shared.reentry.isInside(call.signal)) return send(settings, call, live)
-  if (!isReady(pipeline, live)) live = await prepare(pipeline, call, live)
+  const isRefreshers = shared.reentry.isInside(call.signal)
+  if (!isRefreshers && !isReady(pipeline, live)) live = await prepare(pipeline, call, live)
 
   // 3. Send, and look at the answer.
   call.tell?.({ stage: 'sent', sends: 1 })
   const response = await send(settings, call, live)
   call.tell?.({ stage: 'answered', status: response.status })
+  if (isRefreshers) return response
   const verdict =
     settings.classify || response.redirected ? await judge(settings, call, response) : byStatus(response.status)
   observe(settings, call, response)

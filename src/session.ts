@@ -3,7 +3,7 @@
  * what memory holds and the store could not take is kept and written later (R11). It never fetches and never calls code of
  * the user's other than the store; of changes it tells through `onChange`, and not while a lock is held.
  */
-import { wallNow } from './clock.ts'
+import { monotonicNow, wallNow } from './clock.ts'
 import { createMedium } from './coordination/medium.ts'
 import type { Reading } from './coordination/steady-store.ts'
 import type { AuthEvents } from './events.ts'
@@ -40,8 +40,11 @@ export interface SessionEngine {
   endOver(base: Live): Promise<void>
   /** Takes over what the store holds, where that is newer. */
   reread(): Promise<void>
-  /** Runs `task` under the store's lock; changes are told of after its release. */
-  locked<T>(task: () => Promise<T>, holdMs: number): Promise<T>
+  /**
+   * Runs `task` under the store's lock; changes are told of after its release. `isLate`: the store gave up waiting for the
+   * lock, and somebody else may hold it.
+   */
+  locked<T>(task: (isLate: boolean) => Promise<T>, holdMs: number): Promise<T>
   /** Tells of a change at once. */
   announce(change: Change): void
   /** Tells of a change once no lock is held. */
@@ -302,9 +305,11 @@ export function createEngine(tokenStore: TokenStore): SessionEngine {
     async locked(task, holdMs) {
       locks++
       try {
-        // One hold for a holder that is lost, and one more for whoever took over from it: a waiter that gave up any earlier would
-        // spend the same refresh token beside them (C2).
-        return await medium.lock(task, { waitMs: 2 * holdMs, holdMs })
+        await medium.revive()
+        // One hold for a holder that is lost, and one more for whoever took over from it.
+        const waitMs = 2 * holdMs
+        const lateAt = monotonicNow() + waitMs
+        return await medium.lock((isStores) => task(isStores && monotonicNow() >= lateAt), { waitMs, holdMs })
       } finally {
         if (--locks === 0) {
           const changes = withheld

@@ -13,6 +13,8 @@ export interface Medium extends Pick<SteadyStore, 'write' | 'lock' | 'refuse'> {
   load(): void
   /** Reads, and hands on what is to be believed. */
   reread(): Promise<void>
+  /** The same where the store fails, without waiting for the next probe: before a refresh nobody should be blind. */
+  revive(): Promise<void>
   /** Asks the store again in a while: something could not be written. */
   probeLater(): void
   /** Starts the watch and lets probes run; returns what ends both. */
@@ -119,6 +121,11 @@ export function createMedium(tokenStore: TokenStore, { onReading, onFailure, onR
     loading: () => loading,
     load,
     reread,
+    async revive() {
+      if (!store.isFailing()) return
+      store.retry()
+      await reread()
+    },
     write,
     lock: store.lock,
     refuse: store.refuse,

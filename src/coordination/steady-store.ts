@@ -17,8 +17,11 @@ export interface SteadyStore {
   read(): Reading | Promise<Reading>
   /** Whether it wrote, or undefined where the store failed. */
   write(next: StoredSession | null, expectedVersion: number | null): Promise<boolean | undefined>
-  /** Runs the task under the store's lock; without it where there is none or it fails. Settles once the lock is released. */
-  lock<T>(task: () => Promise<T>, options: LockOptions): Promise<T>
+  /**
+   * Runs the task under the store's lock; without it where there is none or it fails. Settles once the lock is released. The
+   * task is told whether it was the store that ran it.
+   */
+  lock<T>(task: (isStores: boolean) => Promise<T>, options: LockOptions): Promise<T>
   watch(listener: () => void): () => void
   /** Takes a refusal for a failure: the store would not write although nobody else had. */
   refuse(): void
@@ -77,14 +80,14 @@ export function steadyStore(store: TokenStore, onFailure: (failure: StoreFailure
       ),
 
     lock(task, options) {
-      if (store.lock === undefined || !locking.isTrying() || !medium.isTrying()) return task()
+      if (store.lock === undefined || !locking.isTrying() || !medium.isTrying()) return task(false)
       return new Promise((resolve) => {
         let started: ReturnType<typeof task> | undefined
         let cancelRelease = (): void => {}
-        const start = (): ReturnType<typeof task> => {
+        const start = (isStores = true): ReturnType<typeof task> => {
           cancelWait()
           if (started === undefined) {
-            started = task()
+            started = task(isStores)
             // Resolved by the release, so that nothing of the user's runs under the lock; a release may hang, though.
             const release = (): void => {
               cancelRelease = after(STORE_LIMIT_MS, () => resolve(start()), true)
@@ -97,12 +100,12 @@ export function steadyStore(store: TokenStore, onFailure: (failure: StoreFailure
         const finish = (reason: StoreFailure['reason']): void => {
           if (started === undefined) locking.fail({ operation: 'lock', reason })
           else locking.succeed('lock')
-          resolve(start())
+          resolve(start(false))
           cancelRelease()
         }
         const cancelWait = after(options.waitMs + STORE_LIMIT_MS, () => finish('timed-out'), true)
         try {
-          Promise.resolve(store.lock?.(start, options)).then(
+          Promise.resolve(store.lock?.(() => start(), options)).then(
             () => finish('refused'),
             () => finish('threw'),
           )

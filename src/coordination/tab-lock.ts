@@ -93,8 +93,8 @@ async function rent(leases: Judge<Lease>, { waitMs, holdMs, signal }: LockOption
     const standing = await leases.read()
     const leftMs = (standing?.until ?? 0) - now
     const mine = { stamp, until: now + holdMs }
-    // One that ends later than any could was made under another clock.
-    if (!(leftMs > 0 && leftMs <= holdMs) && (await leases.swap(mine, standing)))
+    // One that ends much later than any could was made under another clock; a little may be between two processes.
+    if (!(leftMs > 0 && leftMs <= 10 * holdMs) && (await leases.swap(mine, standing)))
       return () => void leases.swap(undefined, mine).catch(() => {})
     if (monotonicNow() >= endsAt) return null
     await abortable(sleep(POLL_MS), signal)

@@ -121,9 +121,14 @@ function leave(go: () => unknown, signal: AbortSignal, isAway: () => boolean): P
     const listening = { signal: ended.signal }
     signal.addEventListener('abort', () => resolve(null), listening)
     globalThis.addEventListener?.('pageshow', ({ persisted }) => persisted && resolve(null), listening)
-    globalThis.addEventListener?.('popstate', () => isAway() || resolve(null), listening)
+    // Back from a login page that a router had shown; where the login is in another tab, the page was never away.
+    let wasAway = false
+    globalThis.addEventListener?.('popstate', () => (wasAway && !isAway() ? resolve(null) : undefined), listening)
+    const arrive = (): void => {
+      wasAway = isAway()
+    }
     // A router's promise that fails is a failed login; one that is fulfilled says nothing about it.
-    Promise.resolve(go()).catch(reject)
+    Promise.resolve(go()).then(arrive).catch(reject)
   }).finally(() => ended.abort())
 }
 

@@ -6,6 +6,7 @@ import { isExpiring, type Live, remainingMs } from '../live.ts'
 import type { Call } from './call.ts'
 import { refreshFor, stillOurs } from './recover.ts'
 import { isOver, type Pipeline, type RefreshOutcome } from './shared-session.ts'
+import { waitFor } from './trace.ts'
 
 /** How long a request waits for the refresh of a token that could still be sent, in milliseconds. */
 const PATIENCE_MS = 1000
@@ -28,7 +29,7 @@ export async function prepare(pipeline: Pipeline, call: Call, made: Live | null)
   const base = shared.engine.current()
   if (made !== null && made.sessionId !== base?.sessionId) throw ended(base)
   if (isReady(pipeline, base)) return base
-  const outcome = await soon(refreshFor(pipeline, call, base, 'expiring'), base)
+  const outcome = await waitFor(call, 'refresh', soon(refreshFor(pipeline, call, base, 'expiring'), base))
   if (outcome === null) {
     call.hasRefreshed = false
     if (stillOurs(shared, base) === null) throw ended(shared.engine.current())

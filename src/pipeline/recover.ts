@@ -89,7 +89,7 @@ async function cure(
   }
   if (wanted === 'login' || settings.refresh === undefined) return 'session-over'
   if (call.hasRefreshed || !shared.breaker.allows(endpointOf(call), current)) return null
-  const outcome = await refreshFor(pipeline, call, current, 'rejected')
+  const outcome = await waitFor(call, 'refresh', refreshFor(pipeline, call, current, 'rejected'))
   switch (outcome.kind) {
     case 'fresh':
       return stillOurs(shared, current)
@@ -102,7 +102,10 @@ async function cure(
   }
 }
 
-/** Refreshes on behalf of one call, which may do so once; taking over what someone else got is its other allowance. */
+/**
+ * Refreshes on behalf of one call, which may do so once; taking over what someone else got is its other allowance. Never
+ * rejects; how long to wait for it is the caller's to say.
+ */
 export async function refreshFor(
   { shared, settings }: Pipeline,
   call: Call,
@@ -110,7 +113,7 @@ export async function refreshFor(
   reason: RefreshReason,
 ): Promise<RefreshOutcome> {
   call.hasRefreshed = true
-  const outcome = await waitFor(call, 'refresh', refresh(shared, settings, base, reason))
+  const outcome = await refresh(shared, settings, base, reason)
   if (outcome.kind === 'fresh' && outcome.isAdopted) {
     if (!call.hasAdopted) call.hasRefreshed = outcome.hasAsked
     call.hasAdopted = true

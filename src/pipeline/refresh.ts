@@ -47,20 +47,26 @@ export function refresh(
   const refusal = refreshes.isFlying() ? null : backoff.refusal()
   if (refusal !== null) return Promise.resolve({ kind: 'failed', error: refusal })
   const underLock = async (): Promise<RefreshOutcome> => {
-    const outcome = await engine.locked(async () => {
+    const outcome = await engine.locked<RefreshOutcome | null>(async (isLate) => {
       const lockedAt = monotonicNow()
       // C1: whoever held the lock before us may have refreshed already.
       await engine.reread()
       // No read takes so long: we were frozen, the lock is somebody else's by now, and what we read is old (C2).
       if (monotonicNow() - lockedAt > STORE_ROUND_TRIP_MS) return null
-      return engine.current() === base
-        ? attempt(shared, settings, base, reason)
-        : whatCameOf(shared, base, { isAdopted: true, hasAsked: false })
+      if (engine.current() !== base) return whatCameOf(shared, base, { isAdopted: true, hasAsked: false })
+      // Others are at it, one after the other, and the server hangs: beside them we would spend the same refresh token.
+      if (isLate) return { kind: 'failed', error: lockedOut() }
+      return attempt(shared, settings, base, reason)
     }, settings.refreshTimeoutMs + STORE_ROUND_TRIP_MS)
     return outcome ?? underLock()
   }
   return refreshes.run(refreshKey(engine, base), underLock)
 }
+
+const lockedOut = (): AuthError =>
+  new AuthError('refresh-timeout', 'Others who share the session were refreshing it for too long; it is kept', {
+    retryable: true,
+  })
 
 /** What the waiting calls find once the refresh of `base` has settled. */
 function whatCameOf(

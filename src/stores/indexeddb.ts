@@ -8,7 +8,7 @@ import { parse, tabStore } from './tabs.ts'
 
 export interface IndexedDbStoreOptions {
   /**
-   * The database; sessions of different names know nothing of each other.
+   * The database, for this store alone; sessions of different names know nothing of each other.
    * @default 'relatch'
    */
   name?: string | undefined
@@ -38,7 +38,7 @@ export function indexedDbStore(options: IndexedDbStoreOptions = {}): TokenStore 
   const { name = 'relatch' } = ownOptions(options, ['name'])
   if (typeof name !== 'string' || name === '') throw expected('name', 'a name')
   const keys = judge<KeyRecord>('key', name)
-  /** The first tab to ask makes it; all others get the same. */
+  /** The first tab to ask makes it; all others get the same. Asked for each time: somebody may have cleared the database. */
   const keyOf = async (): Promise<CryptoKey> => {
     const kept = await keys.read()
     if (kept?.key instanceof CryptoKey) return kept.key

@@ -20,7 +20,7 @@ export interface SharedTabsStoreOptions {
 }
 
 /** How long to wait for a tab that has the session to say so. */
-const ANSWER_MS = 500
+const ANSWER_MS = 400
 /** How many sessions a tab remembers: the one that stands, and candidates that others have announced. */
 const REMEMBERED = 4
 
@@ -45,6 +45,7 @@ export function sharedTabsStore(options: SharedTabsStoreOptions = {}): TokenStor
   let standing: string | undefined
   let missed: string | undefined
   let leave: (() => void) | null = null
+  let isClosed = false
 
   const remember = (stamp: unknown, value: unknown): void => {
     const session = readStoredSession(value)
@@ -65,14 +66,14 @@ export function sharedTabsStore(options: SharedTabsStoreOptions = {}): TokenStor
     if (!known.has(stamp as string)) remember(stamp, session)
     for (const retry of [...waiting]) retry(false)
     // From a tab that was too busy to answer in time.
-    if (known.has(missed ?? '')) {
+    if (missed !== undefined && known.has(missed)) {
       missed = undefined
       call(name, 'late')
     }
   }
-  /** From the first use on this tab hears the others, and answers them. */
+  /** From the first use until the last watch ends this tab hears the others, and answers them. */
   const join = (): void => {
-    leave ??= listen(name, hear)
+    if (!isClosed) leave ??= listen(name, hear)
   }
   const ask = (stamp: string): Promise<StoredSession | null> =>
     new Promise((resolve) => {
@@ -112,12 +113,14 @@ export function sharedTabsStore(options: SharedTabsStoreOptions = {}): TokenStor
   return {
     ...shared,
     async read() {
+      const before = [...known.keys()]
       const session = await shared.read()
-      // What was ended elsewhere stays in no tab's memory.
-      if (session === null) known.clear()
+      // What was ended elsewhere stays in no tab's memory; what has come meanwhile is another session.
+      if (session === null) for (const stamp of before) known.delete(stamp)
       return session
     },
     watch(listener) {
+      isClosed = false
       join()
       const endHints = shared.watch(listener)
       const entry = {}
@@ -127,6 +130,7 @@ export function sharedTabsStore(options: SharedTabsStoreOptions = {}): TokenStor
         if (!watches.delete(entry) || watches.size > 0) return
         leave?.()
         leave = null
+        isClosed = true
       }
     },
   }

@@ -35,6 +35,8 @@ export function tabStore<R extends Stamped>(
   const look = async (): Promise<[record: R | undefined, stored: StoredSession | null]> => {
     const record = await read()
     const stored = record ? await open(record) : null
+    // Somebody has replaced it while we looked, and taken the copy of the old one away.
+    if (record && !stored && (await read())?.stamp !== record.stamp) return look()
     if (stored || !record) seen = stampOf(record)
     return [record, stored]
   }

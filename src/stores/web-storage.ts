@@ -76,8 +76,10 @@ function privateStorage(place: () => Storage, key: string): TokenStore {
 function sharedStorage(place: () => Storage, key: string, name: string): TokenStore {
   const keyOf = (stamp: string): string => `${key}#${stamp}`
   const put = (stamp: string, session: StoredSession): void => place().setItem(keyOf(stamp), JSON.stringify(session))
+  /** What stood under `key` before the removal that is under way. */
+  let removed: string | null = null
   const find = (wanted?: string): StoredSession | null => {
-    const last = place().getItem(key) ?? ''
+    const last = removed ?? place().getItem(key) ?? ''
     // Somebody has removed or overwritten it: then nothing is stored.
     return STAMP.test(last) ? readStoredSession(parse(place().getItem(keyOf(wanted ?? last)))) : null
   }
@@ -86,23 +88,13 @@ function sharedStorage(place: () => Storage, key: string, name: string): TokenSt
     seal(session) {
       const stamp = createId()
       put(stamp, session)
-      // The first one: a tab that dies before it can say so has signed in all the same.
-      if (place().getItem(key) === null) place().setItem(key, stamp)
       return { stamp }
     },
-    settle({ next, sealed, before, hasWon }) {
+    settle({ sealed, before, hasWon }) {
       const lost = hasWon ? before : sealed
       if (lost) place().removeItem(keyOf(lost.stamp))
-      if (hasWon && next && sealed) {
-        put(sealed.stamp, next)
-        place().setItem(key, sealed.stamp)
-      } else if (hasWon) {
-        // What tabs have left that died in the middle of a write goes too.
-        for (const each of Object.keys(place())) {
-          if (each.startsWith(keyOf(''))) place().removeItem(each)
-        }
-        place().removeItem(key)
-      }
+      // A tab may be stopped before this and go on long after: what it leaves then points to nothing.
+      if (hasWon && sealed) place().setItem(key, sealed.stamp)
     },
   })
   // The first look is at what is here, so that a page knows its session from the first line on. It may be old: whoever has
@@ -111,13 +103,23 @@ function sharedStorage(place: () => Storage, key: string, name: string): TokenSt
   return {
     ...shared,
     read() {
-      const copy = isFirst && find()
+      const wasFirst = isFirst
       isFirst = false
-      return copy || shared.read()
+      return (wasFirst && find()) || shared.read()
     },
-    write(...args) {
+    async write(next, expectedVersion) {
       isFirst = false
-      return shared.write(...args)
+      if (next) return shared.write(next, expectedVersion)
+      // At once: a page that signs out and leaves must not be signed in again when it comes back. And all that is there by now,
+      // what tabs have left that died in the middle of a write too.
+      removed = place().getItem(key)
+      place().removeItem(key)
+      const copies = Object.keys(place()).filter((each) => each.startsWith(keyOf('')))
+      const hasWon = await shared.write(null, expectedVersion)
+      if (hasWon) for (const each of copies) place().removeItem(each)
+      else if (removed && !place().getItem(key)) place().setItem(key, removed)
+      removed = null
+      return hasWon
     },
     watch(listener) {
       const look = (): void => {

@@ -28,12 +28,13 @@ const PAGE = '/page/contract.js'
 const here = (kind: Kind): [Kind, Siblings] => [kind, 'here']
 const elsewhere = (kind: Kind): [Kind, Siblings] => [kind, 'in another tab']
 
-const WORLDS = [
+const worldsOf = (name: string) => [
   {
     title: 'with Web Locks',
     path: PAGE,
-    // One after the other: a page that runs everything at once is too busy for tests that look at the clock.
-    groups: [[...STORES.map(here), here('sessionStorage')], STORES.map(elsewhere)],
+    // One after the other: a page that runs everything at once is too busy for tests that look at the clock. A sibling in the
+    // same page is the easier case, and one engine says enough of it.
+    groups: [[...(name === 'chrome' ? STORES.map(here) : []), here('sessionStorage')], STORES.map(elsewhere)],
   },
   { title: 'without Web Locks', path: `${PAGE}?without=locks`, groups: [STORES.map(elsewhere)] },
 ]
@@ -96,7 +97,7 @@ const GARBAGE: Record<(typeof STORES)[number], Record<string, Corrupt>> = {
 }
 
 describeEveryBrowser('the contract', (bench) => {
-  describe.each(WORLDS)('$title', ({ path, groups }) => {
+  describe.each(worldsOf(bench.name))('$title', ({ path, groups }) => {
     const failures = new Map<string, string | null>()
     beforeAll(async () => {
       const [tab, other] = await bench.tabs(2, await bench.world(), path)

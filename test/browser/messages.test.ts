@@ -45,6 +45,19 @@ describeEveryBrowser('messages', (bench) => {
     expect(told).toEqual(store === 'sharedTabs' ? secrets : [])
   })
 
+  it('C4 sharedTabs: a session under an empty stamp is no session, and nobody answers it', async () => {
+    await signIn(tabs, 'sharedTabs', server)
+    await stranger.evaluate((name) => overhear(name), CHANNELS.sharedTabs)
+    await stranger.evaluate(async (name) => {
+      const channel = new BroadcastChannel(name)
+      channel.postMessage({ stamp: '', session: { sessionId: 's', version: 1, tokens: { accessToken: 'forged' } } })
+      // Long enough for a storm to be seen.
+      await new Promise((resolve) => setTimeout(resolve, 100))
+      channel.close()
+    }, CHANNELS.sharedTabs)
+    expect((await stranger.evaluate(() => overheard())).length).toBeLessThanOrEqual(1)
+  })
+
   it.each(STORES)('C4 %s: 10 000 forged messages change nothing and cost one look a second', async (store) => {
     await signIn(tabs, store, server)
     const before = await tabs[0].evaluate(async () => [api.snapshot(), await api.tokens()])

@@ -30,6 +30,20 @@ describeEveryBrowser('reload', (bench) => {
     expect(statuses).toEqual(['signed-out', 'signed-in'])
   })
 
+  it('webStorage: a page that signs out and leaves at once is signed out when it comes back, and leaves no token', async () => {
+    const world = await bench.world()
+    const tab = await bench.tab(world)
+    for (let round = 0; round < 5; round++) {
+      await signIn([tab], 'webStorage', world.server)
+      await tab.evaluate(() => void api.signOut())
+      await tab.reload()
+      await openSessions([tab], 'webStorage')
+      expect(await tab.evaluate(() => api.snapshot().status)).toBe('signed-out')
+    }
+    await tab.evaluate(() => api.signOut())
+    expect(await tab.evaluate(() => Object.keys(localStorage))).toEqual([])
+  })
+
   it('sharedTabs: a new tab gets the session from another', async () => {
     const world = await bench.world()
     const tab = await bench.tab(world)

@@ -955,6 +955,28 @@ describe('R6', () => {
     expect(world.refreshes).toEqual(['rt-1'])
   })
 
+  it('C2 who has waited for the lock in vain refreshes beside nobody, and is told to try again', async () => {
+    const world = rotatingWorld()
+    const inner = memoryStore(world.first)
+    let isHeld = true
+    const store: TokenStore = {
+      ...inner,
+      async lock(task, { waitMs }) {
+        if (isHeld) await new Promise((resolve) => setTimeout(resolve, waitMs))
+        return task()
+      },
+    }
+    const api = createAuthFetch({ ...world.options(), store })
+    world.expire()
+    const told = expect(api('/orders')).rejects.toMatchObject({ code: 'refresh-timeout', retryable: true })
+    await vi.advanceTimersByTimeAsync(25_000)
+    await told
+    expect(world.refreshes).toEqual([])
+    expect(api.snapshot().status).toBe('signed-in')
+    isHeld = false
+    expect((await api('/orders')).status).toBe(200)
+  })
+
   it('R6 the next request starts a new refresh', async () => {
     const world = rotatingWorld()
     const refresh = vi

@@ -67,6 +67,26 @@ it('E1 a call that waits for a login, for a permission callback, for a step-up',
   expect(stagesOf(stepUp.told)).toEqual(['sent 1', 'answered 401', 'waiting step-up', 'resumed', 'ended 401'])
 })
 
+it('E1 R4 a call that does not wait for a slow refresh any longer is resumed before it is sent', async () => {
+  vi.useFakeTimers()
+  const slow = (): Promise<{ accessToken: string }> =>
+    new Promise((resolve) => setTimeout(resolve, 5_000, { accessToken: 'fresh' }))
+  const { api, told } = await client({ refresh: slow }, () => ok())
+  await api.signIn({ accessToken: 'old', expiresAt: Date.now() + 10_000 })
+  const call = api('/x')
+  await vi.advanceTimersByTimeAsync(10_000)
+  await call
+  expect(stagesOf(told)).toEqual(['waiting refresh', 'resumed', 'sent 1', 'answered 200', 'ended 200'])
+  vi.useRealTimers()
+})
+
+it('E1 R5 a call of the refresher tells its send as well', async () => {
+  const { api, told } = await client({ refresh: async () => (await api('/token')) && { accessToken: 'fresh' } })
+  await api('/x')
+  const stages = stagesOf(told.filter(({ request }) => request.url.endsWith('/token')))
+  expect(stages).toEqual(['sent 1', 'answered 401', 'ended 401'])
+})
+
 it('E1 a call that fails, with our code or with none', async () => {
   const outage = await client({ refreshRetries: 0, refresh: () => Promise.reject(new TypeError('fetch failed')) })
   await rejectionOf(outage.api('/x'))

@@ -92,7 +92,7 @@ const page = (source: string): Response =>
 const open = (handle: RouteHandler): Route => ({ isPublic: true, handle })
 
 /** The routes of the pages; merge them with those of a test. */
-export function pageRoutes(): Record<string, Route> {
+function pageRoutes(): Record<string, Route> {
   return {
     /** The kit and nothing else. */
     'GET /page': open(() => page('kit.js')),

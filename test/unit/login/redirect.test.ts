@@ -361,16 +361,26 @@ describe('while the user is away', () => {
     const unneeded = new AbortController()
     add(unneeded.signal, 'addEventListener')
     add(globalThis, 'addEventListener')
-    const navigate = (): void => {
+    const navigate = (url: string): void => {
       if (how === 'failure') throw new Error('blocked')
+      page.location.href = url
     }
     const login = loginRedirect({ to: TO, navigate })(need('/', unneeded.signal))
     expect(count).toBe(3)
+    await Promise.allSettled([how === 'failure' ? login : isPending(login)])
     if (how === 'abort') unneeded.abort()
     if (how === 'pageshow') page.show(true)
     if (how === 'popstate') page.pop('https://app.example/other')
     await login.catch(() => {})
     expect(count).toBe(0)
+  })
+
+  it('L2 moving about on a page that was never left, the login being in another tab, ends nothing', async () => {
+    const page = openPage()
+    const login = loginRedirect({ to: TO, navigate: () => {} })(need())
+    expect(await isPending(login)).toBe(true)
+    page.pop('https://app.example/orders#row-8')
+    expect(await isPending(login)).toBe(true)
   })
 
   it('what `navigate` throws, or its promise rejects with, ends the login unchanged', async () => {
