@@ -75,7 +75,6 @@ function privateStorage(place: () => Storage, key: string): TokenStore {
  */
 function sharedStorage(place: () => Storage, key: string, name: string): TokenStore {
   const keyOf = (stamp: string): string => `${key}#${stamp}`
-  const put = (stamp: string, session: StoredSession): void => place().setItem(keyOf(stamp), JSON.stringify(session))
   /** What stood under `key` before the removal that is under way. */
   let removed: string | null = null
   const find = (wanted?: string): StoredSession | null => {
@@ -87,7 +86,7 @@ function sharedStorage(place: () => Storage, key: string, name: string): TokenSt
     open: ({ stamp }) => find(stamp) ?? caughtUp(() => find(stamp)),
     seal(session) {
       const stamp = createId()
-      put(stamp, session)
+      place().setItem(keyOf(stamp), JSON.stringify(session))
       return { stamp }
     },
     settle({ sealed, before, hasWon }) {
@@ -103,9 +102,9 @@ function sharedStorage(place: () => Storage, key: string, name: string): TokenSt
   return {
     ...shared,
     read() {
-      const wasFirst = isFirst
+      const copy = isFirst && find()
       isFirst = false
-      return (wasFirst && find()) || shared.read()
+      return copy || shared.read()
     },
     async write(next, expectedVersion) {
       isFirst = false
@@ -115,9 +114,10 @@ function sharedStorage(place: () => Storage, key: string, name: string): TokenSt
       removed = place().getItem(key)
       place().removeItem(key)
       const copies = Object.keys(place()).filter((each) => each.startsWith(keyOf('')))
-      const hasWon = await shared.write(null, expectedVersion)
+      // One that fails is tried again, as one that was refused.
+      const hasWon = await shared.write(null, expectedVersion).catch(() => false)
       if (hasWon) for (const each of copies) place().removeItem(each)
-      else if (removed && !place().getItem(key)) place().setItem(key, removed)
+      else if (removed) place().setItem(key, removed)
       removed = null
       return hasWon
     },
