@@ -105,9 +105,10 @@ export function sharedTabsStore(options: SharedTabsStoreOptions = {}): TokenStor
       return { stamp }
     },
     settle({ next, sealed, hasWon }) {
-      if (hasWon) known.clear()
-      if (hasWon) standing = sealed?.stamp
-      if (hasWon) remember(sealed?.stamp, next)
+      if (!hasWon) return
+      known.clear()
+      standing = sealed?.stamp
+      remember(standing, next)
     },
   })
   return {
