@@ -23,11 +23,16 @@ const input = (extension) =>
 
 // Without this rollup would cut what the entries share into many chunks with hashed names. What nothing in the core imports
 // is the entries' own, or in the chunk of those that share it.
+const chunks = {
+  'stores/tabs': /\/build\/(?:stores\/tabs|coordination\/(?:indexeddb-judge|tab-))/,
+  'stores/judged': /\/build\/(?:stores\/judged|coordination\/(?:judge|lease))/,
+}
+const entriesOwn = /\/build\/(?:adapters\/|devtools\/|testing\/|stores\/(?!memory)|coordination\/(?:file|redis)-)/
+
 const manualChunks = (id) => {
-  if (/\/build\/(?:adapters|devtools|testing)\//.test(id)) return null
-  if (/\/build\/stores\/(?!memory|tabs)/.test(id)) return null
-  if (/\/build\/(?:stores\/tabs|coordination\/(?:judge|tab-))/.test(id)) return 'stores/tabs'
-  return 'core'
+  const shared = Object.keys(chunks).find((name) => chunks[name].test(id))
+  if (shared) return shared
+  return entriesOwn.test(id) ? null : 'core'
 }
 
 const external = (id) => !/^[./]/.test(id)

@@ -19,9 +19,10 @@ export interface TokenStore {
   watch?(listener: () => void): () => void
   /**
    * Runs `task` while no one else who shares this store runs one. May give up waiting after `waitMs` and run it all the
-   * same: it saves calls, `write` keeps sessions right.
+   * same: it saves calls, `write` keeps sessions right. A lock that can be lost while the task runs (a lease that ends, a
+   * process that was stopped) may give the task an `isHeld`: then a refresh token is not sent once it says false.
    */
-  lock?<T>(task: () => Promise<T>, options: LockOptions): Promise<T>
+  lock?<T>(task: (isHeld?: () => boolean) => Promise<T>, options: LockOptions): Promise<T>
 }
 
 export interface LockOptions {

@@ -41,10 +41,11 @@ export interface SessionEngine {
   /** Takes over what the store holds, where that is newer. */
   reread(): Promise<void>
   /**
-   * Runs `task` under the store's lock; changes are told of after its release. `isLate`: the store gave up waiting for the
-   * lock, and somebody else may hold it.
+   * Runs `task` under the store's lock, or as soon as another session or other tokens are current: then there is nothing left
+   * to wait for. Changes are told of after its release. `isLate`: the store gave up waiting for the lock, and somebody else
+   * may hold it. `isHeld`: whether it is still ours, as far as the store can say.
    */
-  locked<T>(task: (isLate: boolean) => Promise<T>, holdMs: number): Promise<T>
+  locked<T>(task: (isLate: boolean, isHeld: () => boolean) => Promise<T>, holdMs: number): Promise<T>
   /** Tells of a change at once. */
   announce(change: Change): void
   /** Tells of a change once no lock is held. */
@@ -71,6 +72,8 @@ export function createEngine(tokenStore: TokenStore): SessionEngine {
   let ahead: 'signed-in' | 'signed-out' | 'refreshed' | null = null
   let writer: Promise<void> | null = null
   let locks = 0
+  /** Who stands in line for the lock: once others have done the work, it need not come to their turn. */
+  const waiting = new Set<AbortController>()
   let withheld: Change[] = []
   /** Sessions that were ended or replaced here: a medium that lags must not bring them back. */
   const gone: string[] = []
@@ -105,17 +108,22 @@ export function createEngine(tokenStore: TokenStore): SessionEngine {
     gone.length = Math.min(gone.length, REMEMBERED_SESSIONS)
   }
 
+  const become = (next: Live | null): void => {
+    live = next
+    for (const line of waiting) line.abort()
+  }
+
   const end = (base: Live, reason: End['reason']): Change => {
     if (reason !== 'elsewhere') forget(base.sessionId)
     epoch++
-    live = null
+    become(null)
     isVacant = true
     ended = { sessionId: base.sessionId, reason }
     return { event: 'signed-out', payload: ended }
   }
 
   const begin = (stored: StoredSession, isFresh: boolean): void => {
-    live = bringToLife(stored, isFresh)
+    become(bringToLife(stored, isFresh))
     isVacant = false
     ended = null
   }
@@ -304,13 +312,20 @@ export function createEngine(tokenStore: TokenStore): SessionEngine {
 
     async locked(task, holdMs) {
       locks++
+      const line = new AbortController()
+      waiting.add(line)
       try {
         await medium.revive()
         // One hold for a holder that is lost, and one more for whoever took over from it.
         const waitMs = 2 * holdMs
         const lateAt = monotonicNow() + waitMs
-        return await medium.lock((isStores) => task(isStores && monotonicNow() >= lateAt), { waitMs, holdMs })
+        const run = (isStores: boolean, isHeld = () => true): ReturnType<typeof task> => {
+          waiting.delete(line)
+          return task(isStores && monotonicNow() >= lateAt, isHeld)
+        }
+        return await medium.lock(run, { waitMs, holdMs, signal: line.signal })
       } finally {
+        waiting.delete(line)
         if (--locks === 0) {
           const changes = withheld
           withheld = []

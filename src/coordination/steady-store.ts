@@ -19,9 +19,9 @@ export interface SteadyStore {
   write(next: StoredSession | null, expectedVersion: number | null): Promise<boolean | undefined>
   /**
    * Runs the task under the store's lock; without it where there is none or it fails. Settles once the lock is released. The
-   * task is told whether it was the store that ran it.
+   * task is told whether it was the store that ran it. Whoever aborts leaves the line, and the task runs without the lock.
    */
-  lock<T>(task: (isStores: boolean) => Promise<T>, options: LockOptions): Promise<T>
+  lock<T>(task: (isStores: boolean, isHeld?: () => boolean) => Promise<T>, options: LockOptions): Promise<T>
   watch(listener: () => void): () => void
   /** Takes a refusal for a failure: the store would not write although nobody else had. */
   refuse(): void
@@ -84,10 +84,10 @@ export function steadyStore(store: TokenStore, onFailure: (failure: StoreFailure
       return new Promise((resolve) => {
         let started: ReturnType<typeof task> | undefined
         let cancelRelease = (): void => {}
-        const start = (isStores = true): ReturnType<typeof task> => {
+        const start = (isStores = true, isHeld?: () => boolean): ReturnType<typeof task> => {
           cancelWait()
           if (started === undefined) {
-            started = task(isStores)
+            started = task(isStores, isHeld)
             // Resolved by the release, so that nothing of the user's runs under the lock; a release may hang, though.
             const release = (): void => {
               cancelRelease = after(STORE_LIMIT_MS, () => resolve(start()), true)
@@ -98,14 +98,17 @@ export function steadyStore(store: TokenStore, onFailure: (failure: StoreFailure
         }
         // A lock that neither runs the task nor gives up breaks its contract: go on without it.
         const finish = (reason: StoreFailure['reason']): void => {
-          if (started === undefined) locking.fail({ operation: 'lock', reason })
-          else locking.succeed('lock')
+          if (started !== undefined) locking.succeed('lock')
+          else if (!options.signal?.aborted) locking.fail({ operation: 'lock', reason })
           resolve(start(false))
           cancelRelease()
         }
         const cancelWait = after(options.waitMs + STORE_LIMIT_MS, () => finish('timed-out'), true)
         try {
-          Promise.resolve(store.lock?.(() => start(), options)).then(
+          // Whatever else a lock may hand to its task (a Web Lock hands over itself) is nothing to us.
+          const run = (isHeld?: unknown): ReturnType<typeof task> =>
+            start(true, typeof isHeld === 'function' ? (isHeld as () => boolean) : undefined)
+          Promise.resolve(store.lock?.(run, options)).then(
             () => finish('refused'),
             () => finish('threw'),
           )

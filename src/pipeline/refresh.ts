@@ -47,16 +47,16 @@ export function refresh(
   const refusal = refreshes.isFlying() ? null : backoff.refusal()
   if (refusal !== null) return Promise.resolve({ kind: 'failed', error: refusal })
   const underLock = async (): Promise<RefreshOutcome> => {
-    const outcome = await engine.locked<RefreshOutcome | null>(async (isLate) => {
+    const outcome = await engine.locked<RefreshOutcome | null>(async (isLate, isHeld) => {
       const lockedAt = monotonicNow()
       // C1: whoever held the lock before us may have refreshed already.
       await engine.reread()
       // No read takes so long: we were frozen, the lock is somebody else's by now, and what we read is old (C2).
-      if (monotonicNow() - lockedAt > STORE_ROUND_TRIP_MS) return null
+      if (monotonicNow() - lockedAt > STORE_ROUND_TRIP_MS || !isHeld()) return null
       if (engine.current() !== base) return whatCameOf(shared, base, { isAdopted: true, hasAsked: false })
       // Others are at it, one after the other, and the server hangs: beside them we would spend the same refresh token.
       if (isLate) return { kind: 'failed', error: lockedOut() }
-      return attempt(shared, settings, base, reason)
+      return attempt(shared, settings, base, { reason, isHeld })
     }, settings.refreshTimeoutMs + STORE_ROUND_TRIP_MS)
     return outcome ?? underLock()
   }
@@ -83,13 +83,13 @@ async function attempt(
   shared: SharedSession,
   settings: Settings,
   base: Live | null,
-  reason: RefreshReason,
+  { reason, isHeld }: { reason: RefreshReason; isHeld: () => boolean },
 ): Promise<RefreshOutcome> {
   const { engine, backoff } = shared
   const startedAt = monotonicNow()
-  const told = { refreshId: createId(), reason, attempts: 0, epoch: engine.epoch() }
+  const told = { refreshId: createId(), reason, attempts: 0, epoch: engine.epoch(), isHeld }
   const report = (failure?: Failure): void => {
-    const { epoch: _, ...named } = told
+    const { epoch: _, isHeld: __, ...named } = told
     const payload = { ...named, durationMs: Math.round(monotonicNow() - startedAt) }
     if (failure) engine.report({ event: 'refresh-failed', payload: { ...payload, ...failure } })
     else engine.report({ event: 'refreshed', payload })
@@ -132,7 +132,7 @@ async function ask(
   shared: SharedSession,
   settings: Settings,
   base: Live | null,
-  told: { reason: RefreshReason; attempts: number; epoch: number },
+  told: { reason: RefreshReason; attempts: number; epoch: number; isHeld: () => boolean },
 ): Promise<ReceivedTokens | Refused> {
   const { refreshTimeoutMs } = settings
   const deadline = monotonicNow() + refreshTimeoutMs
@@ -142,8 +142,9 @@ async function ask(
   const attemptOnce = async (): Promise<ReceivedTokens> => {
     await sleep(notBefore - monotonicNow())
     timeout.signal.throwIfAborted()
-    // A frozen tab wakes with all its timers due at once; by then somebody else holds the lock, and may have rotated (C2).
-    if (monotonicNow() >= deadline) throw onLate()
+    // A frozen tab or process wakes with all its timers due at once; by then somebody else holds the lock, and may have
+    // rotated (C2).
+    if (monotonicNow() >= deadline || !told.isHeld()) throw onLate()
     told.attempts++
     const received = await askOnce(shared, settings, base, told.reason, timeout.signal)
     // R11: too late for those who waited, and yet the only tokens that the server still honours.

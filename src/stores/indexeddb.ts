@@ -1,10 +1,12 @@
 /** The session in IndexedDB, encrypted under a key that no script can read out, and one among all tabs. */
-import { judge, type Stamped } from '../coordination/judge.ts'
+import { indexedDbJudge } from '../coordination/indexeddb-judge.ts'
+import type { Stamped } from '../coordination/judge.ts'
 import { createId } from '../id.ts'
 import { expected, ownOptions } from '../option-check.ts'
 import type { TokenStore } from '../ports.ts'
 import { readStoredSession } from '../tokens.ts'
-import { parse, tabStore } from './tabs.ts'
+import { parse } from './judged.ts'
+import { tabStore } from './tabs.ts'
 
 export interface IndexedDbStoreOptions {
   /**
@@ -37,7 +39,7 @@ interface Sealed extends Stamped {
 export function indexedDbStore(options: IndexedDbStoreOptions = {}): TokenStore {
   const { name = 'relatch' } = ownOptions(options, ['name'])
   if (typeof name !== 'string' || name === '') throw expected('name', 'a name')
-  const keys = judge<KeyRecord>('key', name)
+  const keys = indexedDbJudge<KeyRecord>('key', name)
   /** The first tab to ask makes it; all others get the same. Asked for each time: somebody may have cleared the database. */
   const keyOf = async (): Promise<CryptoKey> => {
     const kept = await keys.read()

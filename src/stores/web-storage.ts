@@ -9,7 +9,8 @@ import { createId } from '../id.ts'
 import { expected, ownOptions } from '../option-check.ts'
 import type { StoredSession, TokenStore } from '../ports.ts'
 import { readStoredSession } from '../tokens.ts'
-import { parse, tabStore } from './tabs.ts'
+import { parse } from './judged.ts'
+import { tabStore } from './tabs.ts'
 
 export interface WebStorageStoreOptions {
   /**
