@@ -144,7 +144,9 @@ async function ask(
     timeout.signal.throwIfAborted()
     // A frozen tab or process wakes with all its timers due at once; by then somebody else holds the lock, and may have
     // rotated (C2).
-    if (monotonicNow() >= deadline || !told.isHeld()) throw onLate()
+    if (monotonicNow() >= deadline) throw onLate()
+    if (!told.isHeld())
+      throw giveUp('The lock of the store was lost before the refresh was tried again; the session is kept')
     told.attempts++
     const received = await askOnce(shared, settings, base, told.reason, timeout.signal)
     // R11: too late for those who waited, and yet the only tokens that the server still honours.
@@ -154,12 +156,12 @@ async function ask(
     }
     return received
   }
-  const onLate = (): Refused => {
-    const message = `The refresh did not answer within ${refreshTimeoutMs} ms`
+  const giveUp = (message: string): Refused => {
     const late = new Refused({ verdict: 'transient' }, new AuthError('refresh-timeout', message, { retryable: true }))
     timeout.abort(late.error)
     return late
   }
+  const onLate = (): Refused => giveUp(`The refresh did not answer within ${refreshTimeoutMs} ms`)
   const retried = pRetry(attemptOnce, {
     retries: shared.backoff.isProbing() ? 0 : settings.refreshRetries,
     minTimeout: FIRST_RETRY_MS,
@@ -171,7 +173,7 @@ async function ask(
     signal: undefined,
     randomize: true,
     shouldRetry: ({ error }) => {
-      if (!(error instanceof Refused)) return false
+      if (!(error instanceof Refused) || timeout.signal.aborted) return false
       const { verdict, retryAfterMs = 0 } = error.failure
       // The answer came, with a token that cannot be sent: asking again would spend the same refresh token twice.
       if (isAuthError(error.error.cause) && error.error.cause.code === 'invalid-token') return false

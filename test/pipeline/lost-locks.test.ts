@@ -1,0 +1,159 @@
+// C2: a lock that is lost, late or not needed any more costs time at most. Two processes: two stores on one medium.
+import { describe, expect, it } from 'vitest'
+import type { TokenStore } from '../../src/index.ts'
+import { createAuthServer } from '../../src/testing/index.ts'
+import { deferred } from '../helpers/deferred.ts'
+import { fakeTime, flush, pass, settled } from '../helpers/fake-time.ts'
+import { createMedium } from '../helpers/medium.ts'
+import { eventsOf } from '../helpers/next-event.ts'
+import { clientOf, statusesOf } from '../helpers/server-client.ts'
+
+fakeTime()
+
+/** A lock that somebody else holds for good: who waits for it can only leave. */
+const neverGranted: NonNullable<TokenStore['lock']> = (_task, { signal }) =>
+  new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)))
+
+describe('who stands in line for the lock', () => {
+  it('C2 leaves it when it hears of the tokens that the holder has got, and no store has failed', async () => {
+    const server = createAuthServer()
+    const medium = createMedium()
+    const other = clientOf(server, { store: medium.store({ hasWatch: true }) })
+    await other.signIn(server.signIn('viewer'))
+    const api = clientOf(server, { store: { ...medium.store({ hasWatch: true }), lock: neverGranted } })
+    const [failures, adopted] = [eventsOf(api, 'store-failed'), eventsOf(api, 'adopted')]
+    await api.tokens()
+
+    server.expireAccessTokens()
+    const startedAt = performance.now()
+    const waiting = statusesOf(5, () => api('/me'))
+    await flush()
+    expect(server.stats.refreshAttempts).toBe(0)
+    await other.refresh()
+
+    expect(await settled(waiting)).toEqual([200, 200, 200, 200, 200])
+    expect(performance.now() - startedAt).toBeLessThan(100)
+    expect(server.stats).toMatchObject({ refreshAttempts: 1, reuses: 0 })
+    expect(adopted).toHaveLength(1)
+    expect(failures).toEqual([])
+  })
+
+  it('C3 leaves it when somebody else signs out', async () => {
+    const server = createAuthServer()
+    const medium = createMedium()
+    const other = clientOf(server, { store: medium.store({ hasWatch: true }) })
+    await other.signIn(server.signIn('viewer'))
+    const api = clientOf(server, { store: { ...medium.store({ hasWatch: true }), lock: neverGranted } })
+    await api.tokens()
+
+    server.expireAccessTokens()
+    const waiting = statusesOf(3, () => api('/me'))
+    await flush()
+    await other.signOut()
+
+    expect(await settled(waiting)).toEqual([401, 401, 401])
+    expect(server.stats.refreshAttempts).toBe(0)
+  })
+
+  it('C2 is not sent away by a hint that brings nothing', async () => {
+    const server = createAuthServer()
+    const medium = createMedium()
+    const turn = deferred<void>()
+    const store: TokenStore = {
+      ...medium.store({ hasWatch: true }),
+      lock: async (task, { signal }) => {
+        await Promise.race([turn.promise, new Promise((_, reject) => signal?.addEventListener('abort', reject))])
+        return task()
+      },
+    }
+    const api = clientOf(server, { store })
+    await api.signIn(server.signIn('viewer'))
+    server.expireAccessTokens()
+    const waiting = statusesOf(2, () => api('/me'))
+    await flush()
+    for (let hint = 0; hint < 3; hint++) {
+      medium.tell()
+      await pass(1500)
+    }
+    expect(server.stats.refreshAttempts).toBe(0)
+    turn.resolve()
+    expect(await settled(waiting)).toEqual([200, 200])
+  })
+})
+
+describe('a lock that is lost', () => {
+  /** A lock that says what `isHeld` says. */
+  const leased =
+    (isHeld: () => boolean): NonNullable<TokenStore['lock']> =>
+    (task) =>
+      task(isHeld)
+
+  it('C2 while the store was read again: the lock is asked for anew before anything is sent', async () => {
+    const server = createAuthServer()
+    const answers = [false, true]
+    let locks = 0
+    const lock: TokenStore['lock'] = (task, options) => {
+      locks++
+      return leased(() => answers.shift() ?? true)(task, options)
+    }
+    const api = clientOf(server, { store: { ...createMedium().store(), lock } })
+    await api.signIn(server.signIn('viewer'))
+    server.expireAccessTokens()
+    expect(await settled(statusesOf(2, () => api('/me')))).toEqual([200, 200])
+    expect(locks).toBe(2)
+    expect(server.stats.refreshAttempts).toBe(1)
+  })
+
+  it('C2 between two attempts: the refresh token is not sent again', async () => {
+    const server = createAuthServer()
+    let isHeld = true
+    const api = clientOf(server, { store: { ...createMedium().store(), lock: leased(() => isHeld) } })
+    await api.signIn(server.signIn('viewer'))
+    server.expireAccessTokens()
+    server.failRefresh(503)
+    server.onRequest(({ path }) => {
+      if (path === '/token') isHeld = false
+    })
+    const [error] = await settled(statusesOf(1, () => api('/me')))
+    expect(error).toMatchObject({ code: 'refresh-timeout', retryable: true })
+    expect(server.stats.refreshAttempts).toBe(1)
+    expect(api.snapshot().status).toBe('signed-in')
+  })
+
+  it('C2 between two attempts: the tokens that the next holder got are taken over', async () => {
+    const server = createAuthServer()
+    const medium = createMedium()
+    const other = clientOf(server, { store: medium.store() })
+    await other.signIn(server.signIn('viewer'))
+    let isHeld = true
+    const api = clientOf(server, { store: { ...medium.store(), lock: leased(() => isHeld) } })
+    await api.tokens()
+    server.expireAccessTokens()
+    server.failRefresh(503)
+    const refused = new Promise<void>((resolve) => {
+      const end = server.onRequest(({ path }) => {
+        if (path !== '/token') return
+        end()
+        resolve()
+      })
+    })
+    const waiting = statusesOf(1, () => api('/me'))
+    await refused
+    isHeld = false
+    await settled(other.refresh())
+    expect(await settled(waiting)).toEqual([200])
+    expect(server.stats).toMatchObject({ refreshAttempts: 2, refreshes: 1, reuses: 0 })
+  })
+
+  it('C2 what a lock hands to its task is believed only where it is a function', async () => {
+    const server = createAuthServer()
+    // As with navigator.locks.request(name, task), which hands over the Web Lock.
+    const lock: TokenStore['lock'] = (task) => task({ name: 'a lock', mode: 'exclusive' } as never)
+    const api = clientOf(server, { store: { ...createMedium().store(), lock } })
+    const failures = eventsOf(api, 'store-failed')
+    await api.signIn(server.signIn('viewer'))
+    server.expireAccessTokens()
+    expect(await settled(statusesOf(1, () => api('/me')))).toEqual([200])
+    expect(failures).toEqual([])
+  })
+})
