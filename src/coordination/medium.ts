@@ -4,143 +4,133 @@
  */
 import { after } from '../clock.ts'
 import type { AuthEvents } from '../events.ts'
-import type { TokenStore } from '../ports.ts'
-import { type Reading, type SteadyStore, steadyStore } from './steady-store.ts'
-
-export interface Medium extends Pick<SteadyStore, 'write' | 'lock' | 'refuse'> {
-  /** The first reading; pending in `loading` where the store is asynchronous. */
-  loading(): Promise<void> | null
-  load(): void
-  /** Reads, and hands on what is to be believed. */
-  reread(): Promise<void>
-  /** The same where the store fails, without waiting for the next probe: before a refresh nobody should be blind. */
-  revive(): Promise<void>
-  /** Asks the store again in a while: something could not be written. */
-  probeLater(): void
-  /** Starts the watch and lets probes run; returns what ends both. */
-  open(): () => void
-}
-
-export interface MediumEvents {
-  /** Takes a reading; says whether it was news. */
-  onReading(reading: Reading): boolean
-  onFailure(failure: AuthEvents['store-failed']): void
-  /** Writes what memory holds and the store does not, if anything. */
-  onRetry(): Promise<void>
-}
+import type { StoredSession } from '../ports.ts'
+import { type Reading, SteadyStore } from './steady-store.ts'
 
 const FIRST_PROBE_MS = 1000
 const LAST_PROBE_MS = 60_000
 const HINT_PAUSE_MS = 1000
 
-export function createMedium(tokenStore: TokenStore, { onReading, onFailure, onRetry }: MediumEvents): Medium {
-  let isOpen = false
-  let probeMs = FIRST_PROBE_MS
-  let cancelProbe = (): void => {}
-  const store: SteadyStore = steadyStore(tokenStore, (failure) => {
-    onFailure(failure)
-    probeLater()
-  })
-  /** In the background, so that no request waits for a store that fails. */
-  const probeLater = (): void => {
-    cancelProbe()
-    if (!isOpen) return
-    cancelProbe = after(probeMs, async () => {
-      probeMs = Math.min(probeMs * 2, LAST_PROBE_MS)
-      store.retry()
-      await onRetry()
-      if (store.isFailing()) await reread()
-      if (store.isFailing()) probeLater()
-      else probeMs = FIRST_PROBE_MS
-    })
+export abstract class Medium extends SteadyStore {
+  #isOpen = false
+  #probeMs = FIRST_PROBE_MS
+  #cancelProbe: (() => void) | null = null
+  #loading: Promise<void> | null = null
+  // Readings and writes are numbered: a slow reading that something newer has overtaken must not be believed.
+  #serial = 0
+  #lastWrite = 0
+  #lastReading = 0
+  /** Writes under way. */
+  #writes = 0
+  #isHinting = false
+  #isHintLate = false
+  /** Whether a reading since the last hint brought something. */
+  #hasNews = false
+
+  /** Takes a reading; says whether it was news. */
+  protected abstract onReading(reading: Reading): boolean
+  /** Writes what memory holds and the store does not, if anything. */
+  protected abstract onRetry(): Promise<void>
+
+  /** The first reading; pending where the store is asynchronous. */
+  loading(): Promise<void> | null {
+    return this.#loading
   }
 
-  // Readings and writes are numbered: a slow reading that something newer has overtaken must not be believed.
-  let serial = 0
-  let lastWrite = 0
-  let lastReading = 0
-  let writes = 0
-  let news = 0
-  let loading: Promise<void> | null = null
-  const load = (): void => {
-    const first = store.read()
+  load(): void {
+    const first = this.read()
     if (!(first instanceof Promise)) {
-      onReading(first)
+      this.onReading(first)
       return
     }
-    const mine = ++serial
-    loading = first.then((reading) => {
-      if (mine >= lastReading) onReading(reading)
-      loading = null
+    const mine = ++this.#serial
+    this.#loading = first.then((reading) => {
+      if (mine >= this.#lastReading) this.onReading(reading)
+      this.#loading = null
     })
   }
-  const reread = async (): Promise<void> => {
-    const mine = ++serial
-    const reading = await store.read()
-    if (mine < lastReading) return
+
+  /** Reads, and hands on what is to be believed. Says whether the store answered. */
+  async reread(): Promise<boolean> {
+    const mine = ++this.#serial
+    const reading = await this.read()
+    const hasAnswered = reading !== undefined
+    if (mine < this.#lastReading) return hasAnswered
     // It overlapped a write of ours, and may be of before or after.
-    if (mine < lastWrite || writes > 0) return writes > 0 ? undefined : reread()
-    lastReading = mine
-    if (onReading(reading)) news++
+    if (mine < this.#lastWrite || this.#writes > 0) return this.#writes > 0 ? hasAnswered : this.reread()
+    this.#lastReading = mine
+    if (this.onReading(reading)) this.#hasNews = true
+    return hasAnswered
   }
 
-  const write: SteadyStore['write'] = async (next, expectedVersion) => {
-    writes++
-    lastWrite = ++serial
+  /** The same where the store fails, without waiting for the next probe: before a refresh nobody should be blind. */
+  async revive(): Promise<void> {
+    if (!this.isFailing()) return
+    this.retry()
+    await this.reread()
+  }
+
+  override async write(next: StoredSession | null, expectedVersion: number | null): Promise<boolean | undefined> {
+    this.#writes++
+    this.#lastWrite = ++this.#serial
     try {
-      return await store.write(next, expectedVersion)
+      return await super.write(next, expectedVersion)
     } finally {
-      lastWrite = ++serial
+      this.#lastWrite = ++this.#serial
       // Later, when whoever wrote has taken note of it: our own writes ring the store's watch too.
-      if (--writes === 0 && isHintLate) after(0, () => onHint(true))
+      if (--this.#writes === 0 && this.#isHintLate) after(0, () => this.#onHint(true))
     }
   }
-  let isHinting = false
-  let isHintLate = false
-  let newsAtHint = 0
+
+  protected override onFailure(_failure: AuthEvents['store-failed']): void {
+    this.probeLater()
+  }
+
+  /** Asks the store again in a while: in the background, so that no request waits for a store that fails. */
+  probeLater(): void {
+    this.#cancelProbe?.()
+    if (!this.#isOpen) return
+    this.#cancelProbe = after(this.#probeMs, async () => {
+      this.#probeMs = Math.min(this.#probeMs * 2, LAST_PROBE_MS)
+      this.retry()
+      await this.onRetry()
+      if (this.isFailing()) await this.reread()
+      if (this.isFailing()) this.probeLater()
+      else this.#probeMs = FIRST_PROBE_MS
+    })
+  }
+
   /**
    * A hint costs one read, and one that nothing explains lets no other through for a second: it may be forged (C4). News that
    * somebody else has read meanwhile, under the lock for example, explains it too.
    */
-  const onHint = async (isOurs = false): Promise<void> => {
-    isHintLate = writes > 0 || isHinting
-    if (isHintLate) return
-    isHinting = true
-    await reread()
-    const isExplained = news !== newsAtHint
-    newsAtHint = news
+  async #onHint(isOurs = false): Promise<void> {
+    this.#isHintLate = this.#writes > 0 || this.#isHinting
+    if (this.#isHintLate) return
+    this.#isHinting = true
+    await this.reread()
+    const isExplained = this.#hasNews
+    this.#hasNews = false
     const resume = (): void => {
-      isHinting = false
-      if (isHintLate) void onHint()
+      this.#isHinting = false
+      if (this.#isHintLate) void this.#onHint()
     }
     if (isOurs || isExplained) resume()
     else after(HINT_PAUSE_MS, resume)
   }
 
-  return {
-    loading: () => loading,
-    load,
-    reread,
-    async revive() {
-      if (!store.isFailing()) return
-      store.retry()
-      await reread()
-    },
-    write,
-    lock: store.lock,
-    refuse: store.refuse,
-    probeLater,
-    open() {
-      isOpen = true
-      const unwatch = store.watch(() => void onHint())
-      // Opened again after a close: whatever happened in between went unheard.
-      if (loading === null) void reread()
-      if (store.isFailing()) probeLater()
-      return () => {
-        isOpen = false
-        unwatch()
-        cancelProbe()
-      }
-    },
+  /** Starts the watch and lets probes run. */
+  open(): void {
+    this.#isOpen = true
+    this.watch(() => void this.#onHint())
+    // Opened again after a close: whatever happened in between went unheard.
+    if (this.#loading === null) void this.reread()
+    if (this.isFailing()) this.probeLater()
+  }
+
+  close(): void {
+    this.#isOpen = false
+    this.unwatch()
+    this.#cancelProbe?.()
   }
 }

@@ -81,6 +81,57 @@ describe('who stands in line for the lock', () => {
   })
 })
 
+describe('a lock of a store that does not answer', () => {
+  const hanging = (): Promise<never> => new Promise(() => {})
+
+  it('S2 is waited for no longer than the store: the request goes on within a second', async () => {
+    const server = createAuthServer()
+    const medium = createMedium()
+    const api = clientOf(server, { store: { ...medium.store(), lock: hanging } })
+    const failures = eventsOf(api, 'store-failed')
+    await api.signIn(server.signIn('viewer'))
+    server.expireAccessTokens()
+    medium.faults = { read: hanging, write: hanging }
+    const startedAt = performance.now()
+    expect(await settled(statusesOf(5, () => api('/me')))).toEqual([200, 200, 200, 200, 200])
+    expect(performance.now() - startedAt).toBeLessThanOrEqual(1000)
+    expect(server.stats).toMatchObject({ refreshAttempts: 1, reuses: 0 })
+    expect(failures).toHaveLength(1)
+  })
+
+  it('C2 is stood in line for where the store can be read, whatever it failed at before', async () => {
+    const server = createAuthServer()
+    const medium = createMedium()
+    const api = clientOf(server, { store: { ...medium.store(), lock: hanging } })
+    await api.signIn(server.signIn('viewer'))
+    medium.faults = { write: hanging }
+    await settled(api.signIn(server.signIn('viewer')))
+    server.expireAccessTokens()
+    const waiting = statusesOf(1, () => api('/me'))
+    await pass(20_000)
+    expect(server.stats.refreshAttempts).toBe(0)
+    expect(await settled(waiting)).toEqual([200])
+  })
+
+  it('C2 is not waited for where others are done and their hint was lost', async () => {
+    const server = createAuthServer()
+    const medium = createMedium()
+    const other = clientOf(server, { store: medium.store() })
+    await other.signIn(server.signIn('viewer'))
+    // No watch: nobody tells it anything.
+    const api = clientOf(server, { store: { ...medium.store(), lock: hanging } })
+    await api.tokens()
+    server.expireAccessTokens()
+    const waiting = statusesOf(1, () => api('/me'))
+    await flush()
+    await other.refresh()
+    const startedAt = performance.now()
+    expect(await settled(waiting)).toEqual([200])
+    expect(performance.now() - startedAt).toBeLessThan(1000)
+    expect(server.stats).toMatchObject({ refreshAttempts: 1, reuses: 0 })
+  })
+})
+
 describe('a lock that is lost', () => {
   /** A lock that says what `isHeld` says. */
   const leased =
