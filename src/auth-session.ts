@@ -1,11 +1,13 @@
 /** The session that an AuthFetch carries: what an app calls, and what it listens to. */
 import { abortable } from './coordination/abortable.ts'
 import { AuthError } from './errors.ts'
-import { type AuthEvents, notify } from './events.ts'
+import { type AuthEvents, Events, notify } from './events.ts'
 import { isExpiring, type Live, remainingMs } from './live.ts'
+import type { Settings } from './options.ts'
 import { refresh } from './pipeline/refresh.ts'
-import type { Pipeline } from './pipeline/shared-session.ts'
+import type { Pipeline, SharedSession } from './pipeline/shared-session.ts'
 import type { SessionSnapshot, TokenResponse, TokenSet } from './ports.ts'
+import type { Change, ChangeListener } from './session.ts'
 import { receiveTokens } from './tokens.ts'
 
 export interface AuthSession {
@@ -45,80 +47,145 @@ export interface AuthSession {
 
 const copyOf = (live: Live | null): TokenSet | null => (live?.tokens ? { ...live.tokens } : null)
 
-export function createSession(pipeline: Pipeline): AuthSession {
-  const { shared, settings, events } = pipeline
-  const { engine } = shared
-  const subscribers = new Set<() => void>()
-  let seen = shared.snapshot()
+const MEMBERS = ['signIn', 'signOut', 'tokens', 'refresh', 'snapshot', 'subscribe', 'on', 'dispose'] as const
+type Members = Pick<AuthSession, (typeof MEMBERS)[number]>
 
-  const detach = shared.attach()
-  const endChanges = engine.onChange((change) => {
-    if (change.event !== 'status') events.emit(change.event, change.payload as never)
-    const snapshot = shared.snapshot()
-    if (snapshot === seen) return
-    seen = snapshot
-    for (const subscriber of [...subscribers]) notify(subscriber)
-  })
-  const dispose = (): void => {
-    detach()
-    endChanges()
-    subscribers.clear()
-    events.clear()
+/** One instance's session: what the stages of its requests work with, and what its members do. */
+export class Session implements Members, Pipeline, ChangeListener {
+  readonly shared: SharedSession
+  readonly settings: Settings
+  readonly events: Events = new Events()
+  #subscribers: Set<() => void> | null = null
+  /** What the subscribers were last told of. */
+  #seen: SessionSnapshot | null = null
+
+  constructor(shared: SharedSession, settings: Settings) {
+    this.shared = shared
+    this.settings = settings
+    shared.attach(this)
   }
 
-  return {
-    async signIn(tokens) {
-      await engine.signIn(receiveTokens(tokens))
-    },
-
-    async signOut() {
-      shared.login?.decline()
-      await engine.signOut()
-    },
-
-    async tokens(options) {
-      const { minValidityMs, signal } = { __proto__: null, ...options } as NonNullable<typeof options>
-      await abortable(engine.loading() ?? Promise.resolve(), signal)
-      const base = engine.current()
-      if (settings.refresh && !shared.reentry.isInside(signal) && isDue(base)) {
-        const outcome = await abortable(refresh(shared, settings, base, 'expiring'), signal)
-        if (outcome.kind === 'failed' && (base === null || remainingMs(base) <= 0)) throw outcome.error
-      }
-      return copyOf(engine.current())
-
-      function isDue(live: Live | null): boolean {
-        if (live === null) return !engine.isVacant()
-        if (minValidityMs === undefined) return isExpiring(live, settings.refreshMarginMs)
-        return remainingMs(live) <= minValidityMs
-      }
-    },
-
-    async refresh(rejectedAccessToken) {
-      if (shared.reentry.isInside()) {
-        throw new AuthError(
-          'reentrant-refresh',
-          'Expected the refresher not to ask for a refresh: it would wait for itself',
-        )
-      }
-      await engine.loading()
-      const base = engine.current()
-      if (rejectedAccessToken !== undefined && base?.tokens?.accessToken !== rejectedAccessToken) return copyOf(base)
-      if (settings.refresh === undefined) {
-        throw new AuthError('refresh-unavailable', 'Expected the option `refresh`: without it nothing can be refreshed')
-      }
-      const outcome = await refresh(shared, settings, base, 'requested')
-      if (outcome.kind === 'failed') throw outcome.error
-      return copyOf(engine.current())
-    },
-
-    snapshot: () => shared.snapshot(),
-    subscribe(listener) {
-      const entry = (): void => listener()
-      subscribers.add(entry)
-      return () => void subscribers.delete(entry)
-    },
-    on: (event, listener) => events.on(event, listener),
-    dispose,
-    [Symbol.dispose ?? Symbol.for('Symbol.dispose')]: dispose,
+  onChange(change: Change): void {
+    if (change.event !== 'status') this.events.emit(change.event, change.payload as never)
+    if (this.#subscribers === null) return
+    const snapshot = this.shared.snapshot()
+    if (snapshot === this.#seen) return
+    this.#seen = snapshot
+    for (const subscriber of [...this.#subscribers]) notify(subscriber)
   }
+
+  async signIn(tokens: Parameters<AuthSession['signIn']>[0]): Promise<void> {
+    await this.shared.engine.signIn(receiveTokens(tokens))
+  }
+
+  async signOut(): Promise<void> {
+    this.shared.login?.decline()
+    await this.shared.engine.signOut()
+  }
+
+  async tokens(options?: Parameters<AuthSession['tokens']>[0]): Promise<TokenSet | null> {
+    const { shared, settings } = this
+    const { engine, reentry } = shared
+    const { minValidityMs, signal } = { __proto__: null, ...options } as NonNullable<typeof options>
+    const isDue = (live: Live | null): boolean => {
+      if (live === null) return !engine.isVacant()
+      if (minValidityMs === undefined) return isExpiring(live, settings.refreshMarginMs)
+      return remainingMs(live) <= minValidityMs
+    }
+    await abortable(engine.loading() ?? Promise.resolve(), signal)
+    const base = engine.current()
+    if (settings.refresh && !reentry.isInside(signal) && isDue(base)) {
+      const outcome = await abortable(refresh(shared, settings, base, 'expiring'), signal)
+      if (outcome.kind === 'failed' && (base === null || remainingMs(base) <= 0)) throw outcome.error
+    }
+    return copyOf(engine.current())
+  }
+
+  async refresh(rejectedAccessToken?: string): Promise<TokenSet | null> {
+    const { shared, settings } = this
+    const { engine, reentry } = shared
+    if (reentry.isInside()) {
+      throw new AuthError(
+        'reentrant-refresh',
+        'Expected the refresher not to ask for a refresh: it would wait for itself',
+      )
+    }
+    await engine.loading()
+    const base = engine.current()
+    if (rejectedAccessToken !== undefined && base?.tokens?.accessToken !== rejectedAccessToken) return copyOf(base)
+    if (settings.refresh === undefined) {
+      throw new AuthError('refresh-unavailable', 'Expected the option `refresh`: without it nothing can be refreshed')
+    }
+    const outcome = await refresh(shared, settings, base, 'requested')
+    if (outcome.kind === 'failed') throw outcome.error
+    return copyOf(engine.current())
+  }
+
+  snapshot(): SessionSnapshot {
+    return this.shared.snapshot()
+  }
+
+  subscribe(listener: () => void): () => void {
+    if (this.#subscribers === null) {
+      this.#subscribers = new Set()
+      this.#seen = this.shared.snapshot()
+    }
+    const subscribers = this.#subscribers
+    const entry = (): void => listener()
+    subscribers.add(entry)
+    return () => void subscribers.delete(entry)
+  }
+
+  on<E extends keyof AuthEvents>(event: E, listener: (payload: AuthEvents[E]) => void): () => void {
+    return this.events.on(event, listener)
+  }
+
+  dispose(): void {
+    this.shared.detach(this)
+    this.#subscribers = null
+    this.events.clear()
+  }
+}
+
+const SESSION = Symbol('session')
+
+interface Carrier {
+  readonly [SESSION]: Record<string, unknown>
+}
+
+/** A member that works when it is taken off; made by the first who asks, and then always the same. */
+function bound({ [SESSION]: session }: Carrier, name: string): (...args: unknown[]) => unknown {
+  if (!Object.hasOwn(session, name)) session[name] = (session[name] as (...args: unknown[]) => unknown).bind(session)
+  return session[name] as (...args: unknown[]) => unknown
+}
+
+/** On no prototype, because a polluted one would say more about them (O4). */
+const ACCESSORS = Object.fromEntries(
+  MEMBERS.map((name) => {
+    const accessor = {
+      __proto__: null,
+      configurable: true,
+      enumerable: true,
+      get(this: Carrier | undefined) {
+        if (this) return bound(this, name)
+        // Spies (vitest's) call a getter on nothing, and what it gives on the object.
+        return function (this: Carrier, ...args: unknown[]) {
+          return bound(this, name)(...args)
+        }
+      },
+      set(this: Carrier, value: unknown) {
+        this[SESSION][name] = value
+      },
+    }
+    return [name, accessor as PropertyDescriptor]
+  }),
+)
+
+/** Gives a function the members of a session, as its own: a few kilobytes of methods for all of them, instead of each. */
+export function carrying<F extends object>(session: Session, carrier: F): F & AuthSession {
+  return Object.defineProperties(carrier, {
+    [SESSION]: { __proto__: null, value: session } as PropertyDescriptor,
+    ...ACCESSORS,
+    [Symbol.dispose ?? Symbol.for('Symbol.dispose')]: ACCESSORS.dispose as PropertyDescriptor,
+  }) as F & AuthSession
 }

@@ -55,14 +55,6 @@ export interface AuthEvents {
   'store-failed': { operation: 'read' | 'write' | 'lock' | 'watch'; reason: 'threw' | 'timed-out' | 'refused' }
 }
 
-export interface Events {
-  on<E extends keyof AuthEvents>(event: E, listener: (payload: AuthEvents[E]) => void): () => void
-  emit<E extends keyof AuthEvents>(event: E, payload: AuthEvents[E]): void
-  /** Whether a payload would reach anybody: not worth making where it would not. */
-  isHeard(event: keyof AuthEvents): boolean
-  clear(): void
-}
-
 /** Calls a listener of the user's, whose failures (async ones too) are its own. */
 export function notify<T extends unknown[]>(listener: (...args: T) => unknown, ...args: T): void {
   try {
@@ -73,20 +65,29 @@ export function notify<T extends unknown[]>(listener: (...args: T) => unknown, .
   }
 }
 
-export function createEvents(): Events {
-  const listeners = new Map<string, Set<(payload: never) => void>>()
-  return {
-    on(event, listener) {
-      // Wrapped, so that the same function registered twice is heard twice and each registration ends on its own.
-      const entry = (payload: never): void => notify(listener as (payload: never) => void, payload)
-      const set = listeners.get(event) ?? new Set()
-      listeners.set(event, set.add(entry))
-      return () => void set.delete(entry)
-    },
-    emit(event, payload) {
-      for (const listener of [...(listeners.get(event) ?? [])]) listener(Object.freeze(payload) as never)
-    },
-    isHeard: (event) => (listeners.get(event)?.size ?? 0) > 0,
-    clear: () => listeners.clear(),
+export class Events {
+  /** Made by the first listener: a server has thousands of sessions that nobody listens to. */
+  #listeners: Map<string, Set<(payload: never) => void>> | null = null
+
+  on<E extends keyof AuthEvents>(event: E, listener: (payload: AuthEvents[E]) => void): () => void {
+    // Wrapped, so that the same function registered twice is heard twice and each registration ends on its own.
+    const entry = (payload: never): void => notify(listener as (payload: never) => void, payload)
+    this.#listeners ??= new Map()
+    const set = this.#listeners.get(event) ?? new Set()
+    this.#listeners.set(event, set.add(entry))
+    return () => void set.delete(entry)
+  }
+
+  emit<E extends keyof AuthEvents>(event: E, payload: AuthEvents[E]): void {
+    for (const listener of [...(this.#listeners?.get(event) ?? [])]) listener(Object.freeze(payload) as never)
+  }
+
+  /** Whether a payload would reach anybody: not worth making where it would not. */
+  isHeard(event: keyof AuthEvents): boolean {
+    return (this.#listeners?.get(event)?.size ?? 0) > 0
+  }
+
+  clear(): void {
+    this.#listeners = null
   }
 }

@@ -14,13 +14,13 @@ export interface Live extends StoredSession {
   readonly expiry: Expiry | null
 }
 
+/** With `expiresAt` of the tokens, which is the same on the wall clock. */
 interface Expiry {
   monotonicAt: number
-  wallAt: number
   /** How long they were good for when they came. */
   leftMs: number
-  /** A tenth of the lifetime: no margin is larger. Infinity where the lifetime is unknown. */
-  largestMarginMs: number
+  /** Whether that is their whole lifetime: no margin is larger than a tenth of it. */
+  isFresh: boolean
   /** 0 to 1, drawn once: how early this client is within the jitter (T4). */
   luck: number
 }
@@ -28,8 +28,10 @@ interface Expiry {
 const MAX_JITTER_MS = 300_000
 
 /** Milliseconds until the tokens expire; Infinity where nobody knows. Either clock may say so: one of them may have slept. */
-export const remainingMs = ({ expiry }: Live): number =>
-  expiry === null ? Number.POSITIVE_INFINITY : Math.min(expiry.monotonicAt - monotonicNow(), expiry.wallAt - wallNow())
+export const remainingMs = ({ expiry, tokens }: Live): number =>
+  expiry === null
+    ? Number.POSITIVE_INFINITY
+    : Math.min(expiry.monotonicAt - monotonicNow(), (tokens?.expiresAt ?? 0) - wallNow())
 
 /**
  * Whether the tokens are to be refreshed before they are sent: within the margin, or up to a tenth of the time before it, so
@@ -37,8 +39,8 @@ export const remainingMs = ({ expiry }: Live): number =>
  */
 export function isExpiring(live: Live, wantedMarginMs: number): boolean {
   if (live.expiry === null) return false
-  const { leftMs, largestMarginMs, luck } = live.expiry
-  const marginMs = Math.min(wantedMarginMs, largestMarginMs)
+  const { leftMs, isFresh, luck } = live.expiry
+  const marginMs = isFresh ? Math.min(wantedMarginMs, leftMs / 10) : wantedMarginMs
   const jitterMs = marginMs && luck * Math.min(Math.max(0, leftMs - marginMs) / 10, MAX_JITTER_MS)
   return remainingMs(live) <= marginMs + jitterMs
 }
@@ -63,13 +65,7 @@ export function bringToLife({ sessionId, version, tokens }: StoredSession, isFre
     sessionId,
     version,
     tokens,
-    expiry: {
-      monotonicAt: monotonicNow() + leftMs,
-      wallAt,
-      leftMs,
-      largestMarginMs: isFresh ? leftMs / 10 : Number.POSITIVE_INFINITY,
-      luck: Math.random(),
-    },
+    expiry: { monotonicAt: monotonicNow() + leftMs, leftMs, isFresh, luck: Math.random() },
   }
 }
 

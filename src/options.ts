@@ -100,10 +100,11 @@ type Limits = Exclude<keyof typeof DEFAULTS, 'allowInsecure'>
 export type Settings = Readonly<Record<Limits, number>> & {
   readonly [C in Callbacks]: NonNullable<AuthFetchOptions[C]> | undefined
 } & {
+  /** Every value that had a part in these settings. */
+  readonly madeOf: readonly unknown[]
   /** What relative inputs resolve against at this moment. */
   readonly base: () => string | undefined
   readonly isOurs: (url: URL) => boolean
-  readonly store: TokenStore
   readonly scheme: AuthScheme
   /** Headers that, when the caller sets them, make the request the caller's own (O3). */
   readonly callerHeaders: readonly string[]
@@ -114,21 +115,50 @@ export type Settings = Readonly<Record<Limits, number>> & {
 }
 
 const CALLBACKS = ['refresh', 'onPermissionDenied', 'onLoginRequired', 'onStepUp', 'classify', 'fetch'] as const
-const KNOWN = ['baseUrl', 'origins', 'store', 'scheme', ...CALLBACKS, ...Object.keys(DEFAULTS)]
+const CHOICES = [
+  'baseUrl',
+  'origins',
+  'scheme',
+  ...CALLBACKS,
+  ...(Object.keys(DEFAULTS) as Array<keyof typeof DEFAULTS>),
+] as const
+const KNOWN = ['store', ...CHOICES]
 
 /** @throws TypeError with an `ERR_…` code that says what was expected */
-export function readOptions(options: AuthFetchOptions): Settings {
+export function readOptions(options: AuthFetchOptions): { store: TokenStore; settings: Settings } {
   const given = ownOptions(options, KNOWN)
+  const { store = memoryStore() } = given
+  if (typeof store?.read !== 'function' || typeof store.write !== 'function') {
+    throw expected('store', 'a TokenStore with read() and write()')
+  }
+  return { store, settings: settingsOf(given) }
+}
+
+/** A server makes an instance for each of its users, all with the same options but for the store: one of these will do. */
+let last: WeakRef<Settings> | undefined
+
+function settingsOf(given: AuthFetchOptions): Settings {
+  const { baseUrl, origins, scheme } = given
+  // An object may have changed inside: it is compared by what it says now, too.
+  const texts = [baseUrl, origins, scheme?.headers].flat().map(String)
+  const madeOf = [pageUrl(), ...CHOICES.map((name) => given[name]), ...texts]
+  const before = last?.deref()
+  if (before?.madeOf.length === madeOf.length && madeOf.every((value, index) => value === before.madeOf[index])) {
+    return before
+  }
+  const settings = { ...readSettings(given), madeOf }
+  last = new WeakRef(settings)
+  return settings
+}
+
+function readSettings(given: AuthFetchOptions): Omit<Settings, 'madeOf'> {
   for (const name of CALLBACKS) {
     if (given[name] !== undefined && typeof given[name] !== 'function') throw expected(name, 'a function')
   }
-  const { origins, allowInsecure = DEFAULTS.allowInsecure, store = memoryStore(), scheme = bearer() } = given
+  const { origins, allowInsecure = DEFAULTS.allowInsecure, scheme = bearer() } = given
   if (typeof allowInsecure !== 'boolean') throw expected('allowInsecure', 'true or false')
   if (origins !== undefined && typeof origins !== 'function' && !Array.isArray(origins)) {
     throw expected('origins', 'an array of origins or a function')
-  }
-  if (typeof store?.read !== 'function' || typeof store.write !== 'function') {
-    throw expected('store', 'a TokenStore with read() and write()')
   }
   if (typeof scheme?.attach !== 'function' || !Array.isArray(scheme.headers)) {
     throw expected('scheme', 'an AuthScheme with attach() and the array headers')
@@ -155,7 +185,6 @@ export function readOptions(options: AuthFetchOptions): Settings {
     classify: given.classify,
     base: baseUrl === undefined ? pageUrl : () => baseUrl,
     isOurs: originTest(origins, baseUrl, allowInsecure),
-    store,
     scheme,
     callerHeaders: [...new Set(['authorization', ...schemeHeaders])],
     followsRedirects: schemeHeaders.some((name) => name !== 'authorization'),

@@ -52,6 +52,8 @@ export class Engine extends Medium {
   /** Why memory is ahead of the store, or null where it is not. */
   #ahead: 'signed-in' | 'signed-out' | 'refreshed' | null = null
   #writer: Promise<void> | null = null
+  /** Ends a lock that is kept after its task. While there is one, the lock is ours. */
+  #onCaughtUp: (() => void) | null = null
   #locks = 0
   /** Who stands in line for the lock: once others have done the work, it need not come to their turn. */
   #waiting: readonly AbortController[] = NONE
@@ -197,6 +199,7 @@ export class Engine extends Medium {
   async locked<T>(task: LockedTask<T>, holdMs: number): Promise<T> {
     this.#locks++
     const line = new AbortController()
+    const isOurs = this.#onCaughtUp !== null
     this.#waiting = [...this.#waiting, line]
     const leave = (): void => {
       this.#waiting = this.#waiting.filter((other) => other !== line)
@@ -215,7 +218,7 @@ export class Engine extends Medium {
         leave()
         return task(isStores && monotonicNow() >= lateAt, isHeld)
       }
-      return await this.lock(run, { waitMs, holdMs, signal: line.signal })
+      return await (isOurs ? run(false) : this.lock(run, { waitMs, holdMs, signal: line.signal }))
     } finally {
       leave()
       if (--this.#locks === 0) {
@@ -224,6 +227,28 @@ export class Engine extends Medium {
         for (const change of changes) this.announce(change)
       }
     }
+  }
+
+  /**
+   * The store has not got the tokens that a refresh brought: whoever reads it now finds a refresh token that is spent. So the
+   * others wait until it has, or until the hold is over.
+   */
+  protected override beforeRelease(leftMs: number): Promise<void> | null {
+    if (this.#ahead !== 'refreshed') return null
+    return new Promise((resolve) => {
+      const end = (): void => {
+        cancel()
+        this.#onCaughtUp = null
+        resolve()
+      }
+      const cancel = after(leftMs, end)
+      this.#onCaughtUp = end
+    })
+  }
+
+  #catchUp(): void {
+    this.#ahead = null
+    this.#onCaughtUp?.()
   }
 
   #forget(sessionId: string | undefined): void {
@@ -252,7 +277,7 @@ export class Engine extends Medium {
   #adopt(stored: StoredSession, isFresh: boolean): void {
     const before = this.#live
     this.#begin(stored, isFresh)
-    this.#ahead = null
+    this.#catchUp()
     const { sessionId, version } = stored
     this.report(
       before?.sessionId === sessionId
@@ -272,7 +297,7 @@ export class Engine extends Medium {
     } else if (live !== null && stored !== null && isSameCredential(live, stored)) {
       this.#storedVersion = version
       live.version = Math.max(live.version, stored.version)
-      this.#ahead = null
+      this.#catchUp()
     } else if (this.#ahead !== null) {
       if (isFirst || version !== this.#storedVersion) this.#settleAhead(stored, isFirst)
     } else if (stored === null) {
@@ -294,7 +319,7 @@ export class Engine extends Medium {
     if (ahead === 'signed-in' || (ahead === 'signed-out' && isFirst)) return
     if (stored === null) {
       if (ahead === 'refreshed' && live !== null) this.report(this.#end(live, 'elsewhere'))
-      this.#ahead = null
+      this.#catchUp()
     } else if (ahead === 'signed-out' || stored.sessionId !== live?.sessionId || stored.version > live.version) {
       this.#adopt(stored, true)
     }
@@ -331,7 +356,7 @@ export class Engine extends Medium {
       if (hasWritten === undefined) return false
       if (hasWritten) {
         this.#storedVersion = target?.version ?? null
-        if (this.#live === target) this.#ahead = null
+        if (this.#live === target) this.#catchUp()
       } else {
         refusals++
         await this.reread()

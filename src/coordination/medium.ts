@@ -100,6 +100,10 @@ export abstract class Medium extends SteadyStore {
     })
   }
 
+  #hear(): void {
+    void this.#onHint()
+  }
+
   /**
    * A hint costs one read, and one that nothing explains lets no other through for a second: it may be forged (C4). News that
    * somebody else has read meanwhile, under the lock for example, explains it too.
@@ -122,7 +126,7 @@ export abstract class Medium extends SteadyStore {
   /** Starts the watch and lets probes run. */
   open(): void {
     this.#isOpen = true
-    this.watch(() => void this.#onHint())
+    this.watch(this.#hear.bind(this))
     // Opened again after a close: whatever happened in between went unheard.
     if (this.#loading === null) void this.reread()
     if (this.isFailing()) this.probeLater()

@@ -2,7 +2,7 @@
  * A store that cannot hurt: every call to the user's store is bounded and caught here, so that one which throws, hangs, is full
  * or talks nonsense costs a request at most a second, once, and never its answer (S2). Decides nothing about sessions.
  */
-import { after, within } from '../clock.ts'
+import { after, monotonicNow, within } from '../clock.ts'
 import { type AuthEvents, notify } from '../events.ts'
 import type { LockOptions, TokenStore } from '../ports.ts'
 import { readStoredSession, type StoredSession } from '../tokens.ts'
@@ -42,6 +42,9 @@ export abstract class SteadyStore {
 
   /** Called once when the store begins to fail, and again only after it has worked in between. */
   protected abstract onFailure(failure: StoreFailure): void
+
+  /** What is to be done before others may have the lock, within `leftMs`; nobody here waits for it. null: nothing. */
+  protected abstract beforeRelease(leftMs: number): Promise<unknown> | null
 
   /** Synchronous where the store is. */
   read(): Reading | Promise<Reading> {
@@ -85,8 +88,8 @@ export abstract class SteadyStore {
   }
 
   /**
-   * Runs the task under the store's lock; without it where there is none or it fails. Settles once the lock is released.
-   * Whoever aborts leaves the line, and the task runs without the lock.
+   * Runs the task under the store's lock; without it where there is none or it fails. Settles once the lock is released, or is
+   * kept for no reason of the task's. Whoever aborts leaves the line, and the task runs without the lock.
    */
   lock<T>(task: LockedTask<T>, options: LockOptions): Promise<T> {
     const store = this.#store
@@ -117,9 +120,15 @@ export abstract class SteadyStore {
       // Whatever the store makes of the signal.
       options.signal?.addEventListener('abort', () => resolve(start(false)))
       try {
-        // Whatever else a lock may hand to its task (a Web Lock hands over itself) is nothing to us.
-        const run = (isHeld?: unknown): Promise<T> =>
-          start(true, typeof isHeld === 'function' ? (isHeld as () => boolean) : undefined)
+        const run = async (isHeld?: unknown): Promise<void> => {
+          const lockedAt = monotonicNow()
+          // Whatever else a lock may hand to its task (a Web Lock hands over itself) is nothing to us.
+          await start(true, typeof isHeld === 'function' ? (isHeld as () => boolean) : undefined)
+          const rest = this.beforeRelease(options.holdMs + lockedAt - monotonicNow())
+          if (rest === null) return
+          resolve(start())
+          await rest
+        }
         Promise.resolve(store.lock?.(run, options)).then(
           () => finish('refused'),
           () => finish('threw'),

@@ -9,43 +9,43 @@ const FIRST_PAUSE_MS = 5000
 const LAST_PAUSE_MS = 60_000
 const FAILURES_BEFORE_PAUSE = 2
 
-export interface Backoff {
-  /** What a call is told while the pause lasts; null = go ahead. */
-  refusal(): AuthError | null
-  /** Whether a refresh is a probe now: one attempt, no retries. */
-  isProbing(): boolean
-  /** The pause is the server's own `retryAfterMs` where that is longer. Returns the error with the pause in it, if any. */
-  failed(error: AuthError): AuthError
-  /** Forgets every failure: a refresh succeeded, somebody signed in, or the machine is back online. */
-  reset(): void
-}
+export class Backoff {
+  #failures = 0
+  #pausedUntil = 0
+  #last: AuthError | null = null
 
-export function createBackoff(): Backoff {
-  let failures = 0
-  let pausedUntil = 0
-  let last: AuthError | null = null
-  const withPause = (code: AuthError['code']): AuthError | null => {
-    const retryAfterMs = Math.ceil(pausedUntil - monotonicNow())
-    if (last === null || retryAfterMs <= 0) return null
-    const { message, retryable, cause } = last
-    return new AuthError(code, message, { retryable, retryAfterMs, cause })
+  /** What a call is told while the pause lasts; null = go ahead. */
+  refusal(): AuthError | null {
+    return this.#withPause('refresh-unavailable')
   }
-  return {
-    refusal: () => withPause('refresh-unavailable'),
-    isProbing: () => failures >= FAILURES_BEFORE_PAUSE,
-    failed(error) {
-      last = error
-      failures++
-      if (failures < FAILURES_BEFORE_PAUSE) return error
-      const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** (failures - FAILURES_BEFORE_PAUSE), LAST_PAUSE_MS)
-      // Up to a fifth longer, so that clients which failed together do not come back together.
-      pausedUntil = monotonicNow() + Math.max(pauseMs * (1 + Math.random() / 5), error.retryAfterMs ?? 0)
-      return withPause(error.code) ?? error
-    },
-    reset() {
-      failures = 0
-      pausedUntil = 0
-      last = null
-    },
+
+  /** Whether a refresh is a probe now: one attempt, no retries. */
+  isProbing(): boolean {
+    return this.#failures >= FAILURES_BEFORE_PAUSE
+  }
+
+  /** The pause is the server's own `retryAfterMs` where that is longer. Returns the error with the pause in it, if any. */
+  failed(error: AuthError): AuthError {
+    this.#last = error
+    this.#failures++
+    if (!this.isProbing()) return error
+    const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** (this.#failures - FAILURES_BEFORE_PAUSE), LAST_PAUSE_MS)
+    // Up to a fifth longer, so that clients which failed together do not come back together.
+    this.#pausedUntil = monotonicNow() + Math.max(pauseMs * (1 + Math.random() / 5), error.retryAfterMs ?? 0)
+    return this.#withPause(error.code) ?? error
+  }
+
+  /** Forgets every failure: a refresh succeeded, somebody signed in, or the machine is back online. */
+  reset(): void {
+    this.#failures = 0
+    this.#pausedUntil = 0
+    this.#last = null
+  }
+
+  #withPause(code: AuthError['code']): AuthError | null {
+    const retryAfterMs = Math.ceil(this.#pausedUntil - monotonicNow())
+    if (this.#last === null || retryAfterMs <= 0) return null
+    const { message, retryable, cause } = this.#last
+    return new AuthError(code, message, { retryable, retryAfterMs, cause })
   }
 }

@@ -66,6 +66,7 @@ function startLogin(
   let finish: (outcome: LoginOutcome) => void = () => {}
   const underWay: LoginUnderWay = {
     parked: 0,
+    resume: () => finish({ kind: 'resumed' }),
     decline: () => finish({ kind: 'declined' }),
     outcome: new Promise((resolve) => {
       finish = (outcome) => {
@@ -76,7 +77,6 @@ function startLogin(
           shared.failedLogins++
           shared.lastFailure = outcome
         }
-        endListening()
         cancelTimer()
         unneeded.abort()
         resolve(outcome)
@@ -84,9 +84,6 @@ function startLogin(
       }
     }),
   }
-  const endListening = engine.onChange(({ event }) => {
-    if (event === 'signed-in') finish({ kind: 'resumed' })
-  })
   const cancelTimer = after(loginTimeoutMs, () => {
     const message = `Nobody signed in within ${loginTimeoutMs} ms`
     finish({ kind: 'threw', value: new AuthError('login-timeout', message, { retryable: true }) })

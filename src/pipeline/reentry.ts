@@ -12,12 +12,6 @@ interface AsyncContext {
   disable?(): void
 }
 
-export interface Reentry {
-  /** Runs that code; every call made from it, now or after its awaits, is inside until `signal` fires. */
-  enter<T>(signal: AbortSignal, task: () => Promise<T>): Promise<T>
-  isInside(signal?: AbortSignal | null): boolean
-}
-
 type BuiltinLookup = { getBuiltinModule?: (id: string) => { AsyncLocalStorage?: new () => AsyncContext } | undefined }
 
 /**
@@ -36,37 +30,45 @@ function asyncContext(): AsyncContext | null {
   return context
 }
 
-export function createReentry(): Reentry {
-  const signals = new Set<AbortSignal>()
-  let depth = 0
-  const leave = (signal: AbortSignal): void => {
-    signals.delete(signal)
-    if (inside.delete(signal) && inside.size === 0) context?.disable?.()
+export class Reentry {
+  /** null = nobody is inside, as nearly always. */
+  #signals: Set<AbortSignal> | null = null
+  #depth = 0
+
+  /** Runs that code; every call made from it, now or after its awaits, is inside until `signal` fires. */
+  async enter<T>(signal: AbortSignal, task: () => Promise<T>): Promise<T> {
+    const ambient = asyncContext()
+    this.#signals ??= new Set()
+    this.#signals.add(signal)
+    inside.add(signal)
+    const leave = (): void => {
+      this.#signals?.delete(signal)
+      if (this.#signals?.size === 0) this.#signals = null
+      if (inside.delete(signal) && inside.size === 0) context?.disable?.()
+    }
+    signal.addEventListener('abort', leave)
+    this.#depth++
+    let work: Promise<T>
+    try {
+      work = ambient ? ambient.run([...(ambient.getStore() ?? []), signal], task) : task()
+    } finally {
+      this.#depth--
+    }
+    try {
+      return await work
+    } finally {
+      leave()
+    }
   }
-  return {
-    async enter(signal, task) {
-      const ambient = asyncContext()
-      signals.add(signal)
-      inside.add(signal)
-      signal.addEventListener('abort', () => leave(signal))
-      depth++
-      let work: ReturnType<typeof task>
-      try {
-        work = ambient ? ambient.run([...(ambient.getStore() ?? []), signal], task) : task()
-      } finally {
-        depth--
-      }
-      try {
-        return await work
-      } finally {
-        leave(signal)
-      }
-    },
-    isInside: (signal) =>
-      signals.size > 0 &&
+
+  isInside(signal?: AbortSignal | null): boolean {
+    const signals = this.#signals
+    return (
+      signals !== null &&
       // By signal, because what a past refresher has left running is inside nothing any more.
-      (depth > 0 ||
+      (this.#depth > 0 ||
         (signal != null && signals.has(signal)) ||
-        (context?.getStore()?.some((entered) => signals.has(entered)) ?? false)),
+        (context?.getStore()?.some((entered) => signals.has(entered)) ?? false))
+    )
   }
 }

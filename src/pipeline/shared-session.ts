@@ -2,17 +2,18 @@
  * What all instances on one store object share: the engine, the refresh under way, the login under way, and the memory of what
  * failed. Two modules, a hot reload or React's StrictMode thus make one session, not two that spend each other's tokens (C5).
  */
-import { type SingleFlight, singleFlight } from '../coordination/single-flight.ts'
+import { SingleFlight } from '../coordination/single-flight.ts'
+import { NONE } from '../coordination/steady-store.ts'
 import type { AuthError } from '../errors.ts'
 import type { Events } from '../events.ts'
 import type { Live } from '../live.ts'
 import type { Settings } from '../options.ts'
 import type { SessionSnapshot, TokenStore } from '../ports.ts'
-import { createEngine, type SessionEngine } from '../session.ts'
+import { type Change, type ChangeListener, Engine, type SessionEngine } from '../session.ts'
 import type { TokenSet } from '../tokens.ts'
-import { type Backoff, createBackoff } from './backoff.ts'
-import { type Breaker, createBreaker } from './breaker.ts'
-import { createReentry, type Reentry } from './reentry.ts'
+import { Backoff } from './backoff.ts'
+import { Breaker } from './breaker.ts'
+import { Reentry } from './reentry.ts'
 
 /** How a refresh ended, for everyone who waited for it. */
 export type RefreshOutcome =
@@ -31,6 +32,8 @@ export interface LoginUnderWay {
   readonly outcome: Promise<LoginOutcome>
   /** How many calls wait for it. */
   parked: number
+  /** Somebody has signed in, this way or another. */
+  resume(): void
   decline(): void
 }
 
@@ -51,8 +54,10 @@ export interface SharedSession {
   /** The last login that was for a session, and the session that it brought: 401s of the old one may still be on their way. */
   resumed: { from: string | undefined; to: string | undefined } | null
   snapshot(): SessionSnapshot
-  /** Joins; the last one to leave ends the store's watch, the page's listeners and every timer. */
-  attach(): () => void
+  /** An instance joins, and is told of every change. */
+  attach(instance: ChangeListener): void
+  /** The last one to leave ends the store's watch, the page's listeners and every timer. */
+  detach(instance: ChangeListener): void
 }
 
 /** What one instance's stages work with. */
@@ -66,64 +71,96 @@ export interface Pipeline {
 const byStore = new WeakMap<TokenStore, SharedSession>()
 
 export function sharedSession(store: TokenStore): SharedSession {
-  const shared = byStore.get(store) ?? createSharedSession(store)
+  const shared = byStore.get(store) ?? new Shared(store)
   byStore.set(store, shared)
   return shared
 }
 
-function createSharedSession(store: TokenStore): SharedSession {
-  const engine = createEngine(store)
-  let snapshot: SessionSnapshot = Object.freeze({ status: 'signed-out' })
-  let attached = 0
-  let close = (): void => {}
+const SIGNED_OUT: SessionSnapshot = Object.freeze({ status: 'signed-out' })
+const SHOWN = ['expiresAt', 'scope', 'subject'] as const
+const DECLINED: LoginOutcome = { kind: 'declined' }
 
-  const shared: SharedSession = {
-    engine,
-    refreshes: singleFlight(() => engine.announce({ event: 'status' })),
-    backoff: createBackoff(),
-    breaker: createBreaker(),
-    reentry: createReentry(),
-    callbacks: createReentry(),
-    login: null,
-    failedLogins: 0,
-    lastFailure: { kind: 'declined' },
-    resumed: null,
+class Shared implements SharedSession, ChangeListener {
+  readonly engine: SessionEngine
+  readonly breaker: Breaker = new Breaker()
+  readonly reentry: Reentry = new Reentry()
+  readonly refreshes: SingleFlight<Live | number, RefreshOutcome> = new SingleFlight(this)
+  login: LoginUnderWay | null = null
+  failedLogins = 0
+  lastFailure: LoginOutcome = DECLINED
+  resumed: SharedSession['resumed'] = null
+  #instances: readonly ChangeListener[] = NONE
+  #endWake: (() => void) | null = null
+  #snapshot = SIGNED_OUT
 
-    snapshot() {
-      const next = describe(shared)
-      const isSame = (['status', 'expiresAt', 'scope', 'subject'] as const).every((key) => next[key] === snapshot[key])
-      if (!isSame) snapshot = Object.freeze(next)
-      return snapshot
-    },
+  // Made by the first that needs them.
+  #backoff: Backoff | null = null
+  #callbacks: Reentry | null = null
 
-    attach() {
-      if (attached++ === 0) {
-        const endWatch = engine.open()
-        const endWake = onWake(() => {
-          shared.backoff.reset()
-          void engine.reread()
-        })
-        const endReset = engine.onChange(({ event }) => {
-          if (event !== 'signed-in') return
-          // What failed for one session says nothing about the next.
-          shared.backoff.reset()
-          shared.breaker.reset()
-        })
-        close = () => {
-          endWatch()
-          endWake()
-          endReset()
-          shared.login?.decline()
-        }
-      }
-      let isAttached = true
-      return () => {
-        if (isAttached && --attached === 0) close()
-        isAttached = false
-      }
-    },
+  constructor(store: TokenStore) {
+    this.engine = new Engine(store, this)
   }
-  return shared
+
+  get backoff(): Backoff {
+    this.#backoff ??= new Backoff()
+    return this.#backoff
+  }
+
+  get callbacks(): Reentry {
+    this.#callbacks ??= new Reentry()
+    return this.#callbacks
+  }
+
+  snapshot(): SessionSnapshot {
+    const live = this.engine.current()
+    const tokens = { __proto__: null, ...live?.tokens } as Partial<TokenSet>
+    const next: SessionSnapshot = { status: this.#status(live) }
+    for (const key of SHOWN) if (tokens[key] !== undefined) Object.assign(next, { [key]: tokens[key] })
+    const isSame = next.status === this.#snapshot.status && SHOWN.every((key) => next[key] === this.#snapshot[key])
+    if (!isSame) this.#snapshot = Object.freeze(next)
+    return this.#snapshot
+  }
+
+  #status(live: Live | null): SessionSnapshot['status'] {
+    if (this.login) return 'login-required'
+    if (this.refreshes.isFlying(refreshKey(this.engine, live))) return 'refreshing'
+    return live ? 'signed-in' : 'signed-out'
+  }
+
+  attach(instance: ChangeListener): void {
+    if (this.#instances.length === 0) {
+      this.engine.open()
+      this.#endWake = onWake(() => {
+        this.backoff.reset()
+        void this.engine.reread()
+      })
+    }
+    this.#instances = this.#instances.concat(instance)
+  }
+
+  detach(instance: ChangeListener): void {
+    if (!this.#instances.includes(instance)) return
+    this.#instances = this.#instances.filter((other) => other !== instance)
+    if (this.#instances.length > 0) return
+    this.engine.close()
+    this.#endWake?.()
+    this.login?.decline()
+  }
+
+  onFlight(): void {
+    this.engine.announce({ event: 'status' })
+  }
+
+  onChange(change: Change): void {
+    const isNew = change.event === 'signed-in'
+    if (isNew) {
+      // What failed for one session says nothing about the next.
+      this.#backoff?.reset()
+      this.breaker.reset()
+    }
+    for (const instance of this.#instances) instance.onChange(change)
+    if (isNew) this.login?.resume()
+  }
 }
 
 /** Whether nobody is signed in because the refresh of this very session was refused. */
@@ -135,28 +172,10 @@ export function isOver(shared: SharedSession, base: Live): boolean {
 /** What is refreshed: the session or, where nobody is signed in, the time since somebody last was. */
 export const refreshKey = (engine: SessionEngine, base: Live | null): Live | number => base ?? engine.epoch()
 
-function describe({ engine, login, refreshes }: SharedSession): SessionSnapshot {
-  const live = engine.current()
-  const { expiresAt, scope, subject } = { __proto__: null, ...live?.tokens } as Partial<TokenSet>
-  const status = login
-    ? 'login-required'
-    : refreshes.isFlying(refreshKey(engine, live))
-      ? 'refreshing'
-      : live
-        ? 'signed-in'
-        : 'signed-out'
-  return {
-    status,
-    ...(expiresAt !== undefined && { expiresAt }),
-    ...(scope !== undefined && { scope }),
-    ...(subject !== undefined && { subject }),
-  }
-}
-
 /** The network is back, or the page is looked at again: whatever was given up for now is worth another try (T3). */
-function onWake(listener: () => void): () => void {
+function onWake(listener: () => void): (() => void) | null {
   const { document } = globalThis as { document?: Document }
-  if (document === undefined) return () => {}
+  if (document === undefined) return null
   const onVisible = (): void => {
     if (document.visibilityState === 'visible') listener()
   }

@@ -1,10 +1,10 @@
 // C2: a lock that is lost, late or not needed any more costs time at most. Two processes: two stores on one medium.
 import { describe, expect, it } from 'vitest'
-import type { TokenStore } from '../../src/index.ts'
+import type { AuthFetch, TokenStore } from '../../src/index.ts'
 import { createAuthServer } from '../../src/testing/index.ts'
 import { deferred } from '../helpers/deferred.ts'
 import { fakeTime, flush, pass, settled } from '../helpers/fake-time.ts'
-import { createMedium } from '../helpers/medium.ts'
+import { createMedium, type Fault } from '../helpers/medium.ts'
 import { eventsOf } from '../helpers/next-event.ts'
 import { clientOf, statusesOf } from '../helpers/server-client.ts'
 
@@ -129,6 +129,63 @@ describe('a lock of a store that does not answer', () => {
     expect(await settled(waiting)).toEqual([200])
     expect(performance.now() - startedAt).toBeLessThan(1000)
     expect(server.stats).toMatchObject({ refreshAttempts: 1, reuses: 0 })
+  })
+})
+
+describe('a lock whose holder could not store what it got', () => {
+  /** Two processes, of which the first has got new tokens that are not in the store yet. */
+  async function refreshed(fault: Fault) {
+    const server = createAuthServer()
+    const medium = createMedium()
+    const [first, second] = [0, 1].map(() => {
+      return clientOf(server, { store: medium.store({ hasLock: true, hasWatch: true }) })
+    }) as [AuthFetch, AuthFetch]
+    await first.signIn(server.signIn('viewer'))
+    await second.tokens()
+    server.expireAccessTokens()
+    medium.faults.write = fault
+    const startedAt = performance.now()
+    const refreshing = statusesOf(2, () => first('/me'))
+    await flush()
+    const waiting = statusesOf(2, () => second('/me'))
+    expect(await settled(refreshing)).toEqual([200, 200])
+    expect(performance.now() - startedAt).toBeLessThanOrEqual(1000)
+    return { server, medium, first, waiting }
+  }
+  const late: Fault = (write) => new Promise((answer) => setTimeout(() => answer(write()), 3000))
+  const never: Fault = () => new Promise(() => {})
+
+  it('C1 is kept until a late write is through: nobody sends the spent refresh token', async () => {
+    const { server, waiting } = await refreshed(late)
+    expect(await settled(waiting)).toEqual([200, 200])
+    expect(server.stats).toMatchObject({ refreshAttempts: 1, reuses: 0 })
+  })
+
+  it('C1 R11 is kept until a write that failed has been made good', async () => {
+    const { server, medium, waiting } = await refreshed(() => {
+      throw new Error('The connection was lost')
+    })
+    medium.faults = {}
+    expect(await settled(waiting)).toEqual([200, 200])
+    expect(server.stats).toMatchObject({ refreshAttempts: 1, reuses: 0 })
+  })
+
+  it('C1 is still its own: it refreshes again without standing in line', async () => {
+    const { server, medium, first } = await refreshed(never)
+    server.expireAccessTokens()
+    const startedAt = performance.now()
+    expect(await settled(statusesOf(2, () => first('/me')))).toEqual([200, 200])
+    expect(performance.now() - startedAt).toBeLessThanOrEqual(1000)
+    expect(server.stats).toMatchObject({ refreshAttempts: 2, reuses: 0 })
+    expect(medium.calls.lock).toBe(2)
+  })
+
+  it('C2 is kept no longer than its hold', async () => {
+    const startedAt = performance.now()
+    const { waiting } = await refreshed(never)
+    await settled(waiting)
+    expect(performance.now() - startedAt).toBeGreaterThan(11_000)
+    expect(performance.now() - startedAt).toBeLessThan(13_500)
   })
 })
 

@@ -1,11 +1,11 @@
 import { describe, expect, it, vi } from 'vitest'
-import { createEvents, notify } from '../../src/events.ts'
+import { Events, notify } from '../../src/events.ts'
 
 const signedIn = (sessionId = 's') => ({ sessionId, where: 'here' }) as const
 
-describe('createEvents', () => {
+describe('Events', () => {
   it('E3 tells the listeners of one event, in the order they came, of its payload', () => {
-    const events = createEvents()
+    const events = new Events()
     const heard: unknown[] = []
     events.on('signed-in', (payload) => heard.push(['first', payload]))
     events.on('signed-in', (payload) => heard.push(['second', payload]))
@@ -18,18 +18,18 @@ describe('createEvents', () => {
   })
 
   it('E3 without listeners is silent', () => {
-    expect(() => createEvents().emit('signed-in', signedIn())).not.toThrow()
+    expect(() => new Events().emit('signed-in', signedIn())).not.toThrow()
   })
 
   it('E1 freezes the payload', () => {
-    const events = createEvents()
+    const events = new Events()
     events.on('signed-in', (payload) => expect(Object.isFrozen(payload)).toBe(true))
     events.emit('signed-in', signedIn())
     expect.assertions(1)
   })
 
   it('E3 goes on past a listener that throws', () => {
-    const events = createEvents()
+    const events = new Events()
     const heard = vi.fn()
     events.on('signed-in', () => {
       throw new Error('mine')
@@ -40,7 +40,7 @@ describe('createEvents', () => {
   })
 
   it('E3 a listener that ends itself takes no one else’s turn', () => {
-    const events = createEvents()
+    const events = new Events()
     const heard = vi.fn()
     const end = events.on('signed-in', () => end())
     events.on('signed-in', heard)
@@ -50,7 +50,7 @@ describe('createEvents', () => {
   })
 
   it('E3 one that comes during an event hears the next', () => {
-    const events = createEvents()
+    const events = new Events()
     const late = vi.fn()
     events.on('signed-in', () => events.on('signed-in', late))
     events.emit('signed-in', signedIn('first'))
@@ -60,7 +60,7 @@ describe('createEvents', () => {
   })
 
   it('E3 clear() ends them all', () => {
-    const events = createEvents()
+    const events = new Events()
     const heard = vi.fn()
     events.on('signed-in', heard)
     events.clear()

@@ -186,7 +186,7 @@ describe('what counts as given', () => {
   })
 
   it('undefined is not: the defaults hold', () => {
-    const settings = readOptions({
+    const { settings } = readOptions({
       baseUrl,
       ...Object.fromEntries(Object.keys(DEFAULTS).map((name) => [name, undefined])),
     })
@@ -196,7 +196,7 @@ describe('what counts as given', () => {
   })
 
   it('undefined is not: origins fall back to baseUrl', () => {
-    expect(readOptions({ baseUrl, origins: undefined }).isOurs(new URL(baseUrl))).toBe(true)
+    expect(readOptions({ baseUrl, origins: undefined }).settings.isOurs(new URL(baseUrl))).toBe(true)
     expect(mistakeIn({ baseUrl: undefined, origins: undefined }).code).toBe('ERR_ORIGINS_REQUIRED')
   })
 
@@ -218,7 +218,7 @@ describe('what counts as given', () => {
 
   it('O4 inherited options are not: they may be anybody’s', () => {
     expect(mistakeIn(Object.create({ baseUrl })).code).toBe('ERR_ORIGINS_REQUIRED')
-    const { refresh } = readOptions(Object.assign(Object.create({ refresh: () => null }), { baseUrl }))
+    const { refresh } = readOptions(Object.assign(Object.create({ refresh: () => null }), { baseUrl })).settings
     expect(refresh).toBe(undefined)
   })
 
@@ -255,7 +255,7 @@ describe('what counts as given', () => {
 
   it('O4 a baseUrl that is a URL object is copied', async () => {
     const url = new URL('https://api.example/v1/')
-    const { base } = readOptions({ baseUrl: url })
+    const { base } = readOptions({ baseUrl: url }).settings
     url.hostname = 'evil.example'
     expect(base()).toBe('https://api.example/v1/')
   })

@@ -1,6 +1,6 @@
 // R8, R11, R12, S2: the session engine by itself: what is current, and how memory and store come to agree.
 import { describe, expect, it, vi } from 'vitest'
-import { type Change, createEngine } from '../../src/session.ts'
+import { type Change, Engine } from '../../src/session.ts'
 import { receiveTokens } from '../../src/tokens.ts'
 import { deferred } from '../helpers/deferred.ts'
 import { fakeTime, flush, pass, settled } from '../helpers/fake-time.ts'
@@ -11,9 +11,8 @@ fakeTime()
 const received = (accessToken: string, more = {}) => receiveTokens({ accessToken, ...more })
 
 function engineOn(medium = createMedium(), traits: Traits = { hasWatch: true }) {
-  const engine = createEngine(medium.store(traits))
   const changes: Change[] = []
-  engine.onChange((change) => changes.push(change))
+  const engine = new Engine(medium.store(traits), { onChange: (change) => changes.push(change) })
   engine.open()
   const events = () => changes.map(({ event }) => event).filter((event) => event !== 'status')
   return { engine, medium, events, current: () => engine.current()?.tokens?.accessToken ?? null }
@@ -113,7 +112,7 @@ describe('one engine', () => {
 
   it('S1 the store gets copies: what it does to them changes nothing here', async () => {
     const kept: Array<{ tokens: { accessToken: string } }> = []
-    const engine = createEngine({ read: () => null, write: (next) => kept.push(next as never) > 0 })
+    const engine = new Engine({ read: () => null, write: (next) => kept.push(next as never) > 0 }, { onChange() {} })
     await engine.signIn(received('a'))
     for (const { tokens } of kept) tokens.accessToken = 'meddled-with'
     expect(engine.current()?.tokens?.accessToken).toBe('a')

@@ -1,13 +1,13 @@
 // R2, R6, R12: shared work. Whoever asks for the same thing while it is under way waits for the one that is.
 import { expect, it } from 'vitest'
-import { singleFlight } from '../../src/coordination/single-flight.ts'
+import { SingleFlight } from '../../src/coordination/single-flight.ts'
 import { deferred } from '../helpers/deferred.ts'
 import { rejectionOf } from '../helpers/rejection.ts'
 
 function flights() {
   let changes = 0
   const starts: Array<ReturnType<typeof deferred<number>>> = []
-  const flight = singleFlight<string, number>(() => changes++)
+  const flight = new SingleFlight<string, number>({ onFlight: () => changes++ })
   const start = (): Promise<number> => {
     const work = deferred<number>()
     starts.push(work)
@@ -57,7 +57,9 @@ it('R12 an old flight that lands late does not clear its successor', async () =>
 
 it('C5 tells when work starts and when it has landed, with the state already changed', async () => {
   const seen: boolean[] = []
-  const flight = singleFlight<string, number>(() => seen.push(flight.isFlying()))
+  const flight = new SingleFlight<string, number>({
+    onFlight: () => seen.push(flight.isFlying()),
+  })
   await flight.run('a', async () => 1)
   await flight.run('a', () => Promise.reject(new Error('failed'))).catch(() => {})
   expect(seen).toEqual([true, false, true, false])

@@ -1,6 +1,6 @@
 // S2: a user's store behind a wall: bounded, caught, and told of once while it fails.
 import { describe, expect, it, vi } from 'vitest'
-import { steadyStore } from '../../src/coordination/steady-store.ts'
+import { SteadyStore } from '../../src/coordination/steady-store.ts'
 import type { TokenStore } from '../../src/index.ts'
 import { durationOf, fakeTime, flush, pass, settled } from '../helpers/fake-time.ts'
 import { rejectionOf } from '../helpers/rejection.ts'
@@ -16,7 +16,15 @@ const throwing = (): never => {
 
 function steady(store: Partial<TokenStore>) {
   const failures: unknown[] = []
-  const wall = steadyStore({ read: () => null, write: () => true, ...store }, (failure) => failures.push(failure))
+  class Wall extends SteadyStore {
+    protected override onFailure(failure: unknown): void {
+      failures.push(failure)
+    }
+    protected override beforeRelease(): null {
+      return null
+    }
+  }
+  const wall = new Wall({ read: () => null, write: () => true, ...store })
   return { wall, failures }
 }
 
@@ -197,12 +205,14 @@ describe('watch()', () => {
         throwing()
       },
     })
-    const end = wall.watch(() => {})
-    expect(end).not.toThrow()
+    wall.watch(() => {})
+    expect(() => wall.unwatch()).not.toThrow()
     expect(ended).toBe(1)
   })
 
   it('S2 is nothing where the store has none', () => {
-    expect(steady({}).wall.watch(() => {})).not.toThrow()
+    const { wall } = steady({})
+    wall.watch(() => {})
+    expect(() => wall.unwatch()).not.toThrow()
   })
 })

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { AuthError } from '../../../src/errors.ts'
-import { createBackoff } from '../../../src/pipeline/backoff.ts'
+import { Backoff } from '../../../src/pipeline/backoff.ts'
 
 const failure = (retryAfterMs?: number): AuthError =>
   new AuthError('refresh-unavailable', 'down', { retryable: true, retryAfterMs, cause: 'why' })
@@ -14,9 +14,9 @@ afterEach(() => {
   vi.restoreAllMocks()
 })
 
-describe('createBackoff', () => {
+describe('Backoff', () => {
   it('R7 lets everything through at first, and after one failure', () => {
-    const backoff = createBackoff()
+    const backoff = new Backoff()
     expect(backoff.refusal()).toBeNull()
     expect(backoff.isProbing()).toBe(false)
     backoff.failed(failure(3_600_000))
@@ -25,7 +25,7 @@ describe('createBackoff', () => {
   })
 
   it('R7 refuses from the second failure on, with what is left of the pause and why', () => {
-    const backoff = createBackoff()
+    const backoff = new Backoff()
     backoff.failed(failure())
     backoff.failed(failure())
     expect(backoff.refusal()).toMatchObject({
@@ -43,7 +43,7 @@ describe('createBackoff', () => {
   })
 
   it('R7 doubles the pause to a minute', () => {
-    const backoff = createBackoff()
+    const backoff = new Backoff()
     backoff.failed(failure())
     const pauses = Array.from({ length: 8 }, () => {
       backoff.failed(failure())
@@ -53,14 +53,14 @@ describe('createBackoff', () => {
   })
 
   it('R7 goes on counting through thousands of failures', () => {
-    const backoff = createBackoff()
+    const backoff = new Backoff()
     for (let count = 0; count < 5000; count++) backoff.failed(failure())
     expect(backoff.refusal()?.retryAfterMs).toBe(60_000)
   })
 
   it('R7 adds up to a fifth', () => {
     vi.mocked(Math.random).mockReturnValue(0.999)
-    const backoff = createBackoff()
+    const backoff = new Backoff()
     backoff.failed(failure())
     backoff.failed(failure())
     expect(backoff.refusal()?.retryAfterMs).toBeGreaterThan(5900)
@@ -68,7 +68,7 @@ describe('createBackoff', () => {
   })
 
   it('R7 takes the server’s word where that is longer', () => {
-    const backoff = createBackoff()
+    const backoff = new Backoff()
     backoff.failed(failure())
     backoff.failed(failure(90_000))
     expect(backoff.refusal()?.retryAfterMs).toBe(90_000)
@@ -77,7 +77,7 @@ describe('createBackoff', () => {
   })
 
   it('R7 keeps saying that a retry is of no use where it is not', () => {
-    const backoff = createBackoff()
+    const backoff = new Backoff()
     const misconfigured = new AuthError('refresh-unavailable', 'invalid_client', { retryable: false })
     backoff.failed(misconfigured)
     backoff.failed(misconfigured)
@@ -85,7 +85,7 @@ describe('createBackoff', () => {
   })
 
   it('R7 forgets everything on reset', () => {
-    const backoff = createBackoff()
+    const backoff = new Backoff()
     for (let count = 0; count < 4; count++) backoff.failed(failure())
     backoff.reset()
     expect(backoff.refusal()).toBeNull()
@@ -97,7 +97,7 @@ describe('createBackoff', () => {
   })
 
   it('T1 a wall clock that jumps shortens no pause', () => {
-    const backoff = createBackoff()
+    const backoff = new Backoff()
     backoff.failed(failure())
     backoff.failed(failure())
     vi.setSystemTime(Date.now() + 7_200_000)

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { createBreaker } from '../../../src/pipeline/breaker.ts'
+import { Breaker } from '../../../src/pipeline/breaker.ts'
 
 const ORDERS = 'GET https://api.example/orders'
 const OTHERS = 'POST https://api.example/orders'
@@ -11,9 +11,9 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-describe('createBreaker', () => {
+describe('Breaker', () => {
   it('R13 allows three credentials to be rejected, and not a fourth', () => {
-    const breaker = createBreaker()
+    const breaker = new Breaker()
     expect([{}, {}, {}, {}, {}].map((credential) => breaker.allows(ORDERS, credential))).toEqual([
       true,
       true,
@@ -24,7 +24,7 @@ describe('createBreaker', () => {
   })
 
   it('R13 counts a credential once, however many requests were sent with it', () => {
-    const breaker = createBreaker()
+    const breaker = new Breaker()
     const credentials = [{}, {}, {}]
     for (const credential of credentials) {
       for (let count = 0; count < 100; count++) expect(breaker.allows(ORDERS, credential)).toBe(true)
@@ -33,14 +33,14 @@ describe('createBreaker', () => {
   })
 
   it('R13 counts each endpoint for itself', () => {
-    const breaker = createBreaker()
+    const breaker = new Breaker()
     for (let count = 0; count < 5; count++) breaker.allows(ORDERS, {})
     expect(breaker.allows(OTHERS, {})).toBe(true)
     expect(breaker.allows(ORDERS, {})).toBe(false)
   })
 
   it('R13 tries again after 10 s, then 20 s, up to ten minutes', () => {
-    const breaker = createBreaker()
+    const breaker = new Breaker()
     for (let count = 0; count < 3; count++) breaker.allows(ORDERS, {})
     for (const seconds of [10, 20, 40, 80, 160, 320, 600, 600, 600]) {
       vi.advanceTimersByTime(seconds * 1000 - 1)
@@ -52,7 +52,7 @@ describe('createBreaker', () => {
   })
 
   it('R13 starts anew where an answer was accepted', () => {
-    const breaker = createBreaker()
+    const breaker = new Breaker()
     for (let count = 0; count < 5; count++) breaker.allows(ORDERS, {})
     breaker.accepted(OTHERS)
     expect(breaker.allows(ORDERS, {})).toBe(false)
@@ -61,7 +61,7 @@ describe('createBreaker', () => {
   })
 
   it('R13 starts anew for another session', () => {
-    const breaker = createBreaker()
+    const breaker = new Breaker()
     for (let count = 0; count < 5; count++) breaker.allows(ORDERS, {})
     breaker.reset()
     expect(breaker.isEmpty()).toBe(true)
@@ -69,7 +69,7 @@ describe('createBreaker', () => {
   })
 
   it('R13 remembers 256 endpoints; of more, those that were quiet for longest are forgotten', () => {
-    const breaker = createBreaker()
+    const breaker = new Breaker()
     for (let count = 0; count < 5; count++) breaker.allows(ORDERS, {})
     for (let id = 0; id < 255; id++) breaker.allows(`${ORDERS}/${id}`, {})
     expect(breaker.allows(ORDERS, {})).toBe(false)
@@ -78,7 +78,7 @@ describe('createBreaker', () => {
   })
 
   it('R13 holds on to nothing where everything was accepted', () => {
-    const breaker = createBreaker()
+    const breaker = new Breaker()
     expect(breaker.isEmpty()).toBe(true)
     breaker.allows(ORDERS, {})
     expect(breaker.isEmpty()).toBe(false)
