@@ -45,6 +45,20 @@ export function within<T>(work: PromiseLike<T>, limitMs: number, onLate: () => u
   })
 }
 
+/**
+ * The same for work that is done elsewhere: a timer that comes much too late says that we slept (a stopped process, a closed lid),
+ * and the answer may have been here for long. It gets the limit once more.
+ */
+export function withinAwake<T>(work: PromiseLike<T>, limitMs: number, onLate: () => unknown): Promise<T> {
+  const startedAt = monotonicNow()
+  const slept = {}
+  const first = within(work, limitMs, () => (monotonicNow() - startedAt > 1.5 * limitMs ? slept : onLate()))
+  return first.catch((reason) => {
+    if (reason !== slept) throw reason
+    return within(work, limitMs, onLate)
+  })
+}
+
 /** Resolves after `delayMs`, at once where that is not positive. Keeps Node alive: somebody waits. */
 export const sleep = (delayMs: number): Promise<void> =>
   delayMs > 0 ? new Promise((resolve) => after(delayMs, resolve, true)) : Promise.resolve()

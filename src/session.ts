@@ -216,6 +216,8 @@ export class Engine extends Medium {
       const run = (isStores: boolean, isHeld = () => true): Promise<T> => {
         cancelLook()
         leave()
+        // It gives its lock, so it answers, whatever it failed at before: under the lock nobody may be blind (C1).
+        if (isStores) this.retry()
         return task(isStores && monotonicNow() >= lateAt, isHeld)
       }
       return await (isOurs ? run(false) : this.lock(run, { waitMs, holdMs, signal: line.signal }))

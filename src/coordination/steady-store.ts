@@ -2,7 +2,7 @@
  * A store that cannot hurt: every call to the user's store is bounded and caught here, so that one which throws, hangs, is full
  * or talks nonsense costs a request at most a second, once, and never its answer (S2). Decides nothing about sessions.
  */
-import { after, monotonicNow, within } from '../clock.ts'
+import { after, monotonicNow, withinAwake } from '../clock.ts'
 import { type AuthEvents, notify } from '../events.ts'
 import type { LockOptions, TokenStore } from '../ports.ts'
 import { readStoredSession, type StoredSession } from '../tokens.ts'
@@ -79,7 +79,7 @@ export abstract class SteadyStore {
     try {
       const answer = call()
       if (!isThenable(answer)) return settle(answer)
-      return within(answer, STORE_LIMIT_MS, () => this.#fail({ operation, reason: 'timed-out' }))
+      return withinAwake(answer, STORE_LIMIT_MS, () => this.#fail({ operation, reason: 'timed-out' }))
         .then(settle)
         .catch(fail)
     } catch {
@@ -172,6 +172,7 @@ export abstract class SteadyStore {
   }
 
   #succeed(done: StoreFailure['operation']): void {
+    if (this.#failing.length === 0) return
     const isLock = done === 'lock'
     // A store without its watch works; that it is missing was said once.
     this.#failing = this.#failing.filter((operation) => operation !== done && (isLock || operation !== 'watch'))

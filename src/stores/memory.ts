@@ -5,6 +5,8 @@ import { notify } from '../events.ts'
 import type { TokenStore } from '../ports.ts'
 import { isTokenValue, readStoredSession, readTokenSet, type StoredSession, type TokenSet } from '../tokens.ts'
 
+const NONE: readonly never[] = []
+
 /**
  * Keeps the session in memory only: nothing survives a reload or a restart, and no script finds it in storage.
  *
@@ -23,20 +25,24 @@ export function memoryStore(initial?: TokenSet): TokenStore {
   let stored: StoredSession | null = initial
     ? { sessionId: 'initial', version: 1, tokens: readTokenSet(initial) }
     : null
-  const listeners = new Set<() => void>()
+  /** Replaced, never changed: somebody may be going through it. */
+  let watches: ReadonlyArray<{ listener: () => void }> = NONE
 
   return {
     read: () => readStoredSession(stored),
     write(next, expectedVersion) {
       if ((stored?.version ?? null) !== expectedVersion) return false
       stored = readStoredSession(next)
-      for (const listener of [...listeners]) notify(listener)
+      for (const { listener } of watches) notify(listener)
       return true
     },
     watch(listener) {
-      const entry = (): void => listener()
-      listeners.add(entry)
-      return () => void listeners.delete(entry)
+      // Each on its own, also where two have the same listener.
+      const watch = { listener }
+      watches = watches.concat(watch)
+      return () => {
+        watches = watches.filter((other) => other !== watch)
+      }
     },
   }
 }

@@ -1,5 +1,5 @@
 // C2: a lock that is lost, late or not needed any more costs time at most. Two processes: two stores on one medium.
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { AuthFetch, TokenStore } from '../../src/index.ts'
 import { createAuthServer } from '../../src/testing/index.ts'
 import { deferred } from '../helpers/deferred.ts'
@@ -129,6 +129,58 @@ describe('a lock of a store that does not answer', () => {
     expect(await settled(waiting)).toEqual([200])
     expect(performance.now() - startedAt).toBeLessThan(1000)
     expect(server.stats).toMatchObject({ refreshAttempts: 1, reuses: 0 })
+  })
+})
+
+describe('a lock that is granted to somebody who was blind', () => {
+  it('C1 the store is asked again, whatever it failed at while they stood in line', async () => {
+    const server = createAuthServer()
+    const medium = createMedium()
+    const other = clientOf(server, { store: medium.store() })
+    await other.signIn(server.signIn('viewer'))
+    const turn = deferred<void>()
+    const lock: TokenStore['lock'] = async (task) => {
+      await turn.promise
+      return task()
+    }
+    const api = clientOf(server, { store: { ...medium.store({ hasWatch: true }), lock } })
+    await api.tokens()
+    server.expireAccessTokens()
+    const waiting = statusesOf(2, () => api('/me'))
+    await flush()
+    medium.faults.read = () => Promise.reject(new Error('Broken for a moment'))
+    medium.tell()
+    await flush()
+    medium.faults = {}
+    await other.refresh()
+    turn.resolve()
+    expect(await settled(waiting)).toEqual([200, 200])
+    expect(server.stats).toMatchObject({ refreshAttempts: 1, reuses: 0 })
+  })
+
+  it('C2 a process that was stopped in the middle of a look does not take the store for broken', async () => {
+    const server = createAuthServer()
+    const medium = createMedium()
+    const other = clientOf(server, { store: medium.store() })
+    await other.signIn(server.signIn('viewer'))
+    let isStopped = false
+    const store = medium.store({ hasLock: true, latencyMs: () => (isStopped ? 1000 : 0) })
+    const api = clientOf(server, { store })
+    const failures = eventsOf(api, 'store-failed')
+    await settled(api.tokens())
+    server.expireAccessTokens()
+    isStopped = true
+    const waiting = statusesOf(2, () => api('/me'))
+    await flush()
+    const now = performance.now.bind(performance)
+    // It wakes: the answer is there, and so is the timer that was set for it.
+    vi.spyOn(performance, 'now').mockImplementation(() => now() + 60_000)
+    onTestFinished(() => void vi.restoreAllMocks())
+    await other.refresh()
+    isStopped = false
+    expect(await settled(waiting)).toEqual([200, 200])
+    expect(server.stats).toMatchObject({ refreshAttempts: 1, reuses: 0 })
+    expect(failures).toEqual([])
   })
 })
 
