@@ -12,8 +12,11 @@ const entries = {
   devtools: 'devtools/index',
   ky: 'adapters/ky',
   react: 'adapters/react',
+  'stores/file': 'stores/file',
   'stores/indexeddb': 'stores/indexeddb',
+  'stores/redis': 'stores/redis',
   'stores/shared-tabs': 'stores/shared-tabs',
+  'stores/unstorage': 'stores/unstorage',
   'stores/web-storage': 'stores/web-storage',
   testing: 'testing/index',
 }
@@ -27,7 +30,9 @@ const chunks = {
   'stores/tabs': /\/build\/(?:stores\/tabs|coordination\/(?:indexeddb-judge|tab-))/,
   'stores/judged': /\/build\/(?:stores\/judged|coordination\/(?:judge|lease))/,
 }
-const entriesOwn = /\/build\/(?:adapters\/|devtools\/|testing\/|stores\/(?!memory)|coordination\/(?:file|redis)-)/
+const isShared = (id) => Object.values(chunks).some((files) => files.test(id))
+const entriesOwn =
+  /\/build\/(?:adapters\/|devtools\/|testing\/|stores\/(?!memory)|coordination\/(?:file|redis|unstorage)-)/
 
 const manualChunks = (id) => {
   const shared = Object.keys(chunks).find((name) => chunks[name].test(id))
@@ -58,7 +63,8 @@ const declarations = (extension) => ({
   format: 'es',
   entryFileNames: `[name].d.${extension}`,
   chunkFileNames: `[name].d.${extension}`,
-  manualChunks,
+  // Of what only the stores share nothing is public.
+  manualChunks: (id) => (isShared(id) ? null : manualChunks(id)),
   // A session has [Symbol.dispose], which a consumer on lib ES2022 and DOM does not know.
   banner: '/// <reference lib="esnext.disposable" />',
 })

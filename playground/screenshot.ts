@@ -5,7 +5,7 @@
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import puppeteer, { type Browser, type Page } from 'puppeteer-core'
-import { findProgram } from '../scripts/browsers.mjs'
+import { findProgram } from '../scripts/programs.mjs'
 import { readPageFiles } from './page-files.ts'
 import { createWorld } from './world.ts'
 
@@ -13,7 +13,7 @@ const SIZE = { width: 1280, height: 800 }
 const DOCS = fileURLToPath(new URL('../docs', import.meta.url))
 
 const executablePath = findProgram('chrome')
-if (executablePath === null) throw new Error('Expected Chromium: run node scripts/browsers.mjs')
+if (executablePath === null) throw new Error('Expected Chromium: run node scripts/programs.mjs')
 const args = ['--disable-gpu', ...(process.getuid?.() === 0 ? ['--no-sandbox'] : [])]
 const browser = await puppeteer.launch({ executablePath, args, defaultViewport: SIZE })
 try {

@@ -42,7 +42,9 @@ function changedAt(file) {
 }
 
 function npm(...args) {
+  // A test runner's NODE_ENV would make another build, and somebody's `production` leave out what builds and tests.
+  const { NODE_ENV: _, ...env } = process.env
   // stdout is the caller's: its last line may be read by a program.
-  const { status } = spawnSync('npm', args, { cwd: root, stdio: 'inherit', shell: process.platform === 'win32' })
+  const { status } = spawnSync('npm', args, { cwd: root, env, stdio: 'inherit', shell: process.platform === 'win32' })
   if (status !== 0) process.exit(status ?? 1)
 }

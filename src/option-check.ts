@@ -20,20 +20,13 @@ export function ownOptions<T extends object>(options: T, known: readonly string[
 export const expected = (option: string, what: string): TypeError =>
   misuse('ERR_INVALID_OPTION', `Expected the option \`${option}\` to be ${what}`)
 
-/** The known name with the fewest edits, Levenshtein's distance. */
+/** The known name that shares most with it, by pairs of letters (Dice's coefficient). */
 function nearest(name: string, known: readonly string[]): string {
-  const distance = (a: string, b: string): number => {
-    let row = Array.from({ length: b.length + 1 }, (_, column) => column)
-    for (const [index, letter] of [...a].entries()) {
-      const next = [index + 1]
-      for (let column = 1; column <= b.length; column++) {
-        const cost = letter === b[column - 1] ? 0 : 1
-        next.push(Math.min((next[column - 1] ?? 0) + 1, (row[column] ?? 0) + 1, (row[column - 1] ?? 0) + cost))
-      }
-      row = next
-    }
-    return row[b.length] ?? 0
+  const pairsOf = (text: string): string[] => [...text.toLowerCase()].map((letter, at, all) => letter + all[at + 1])
+  const pairs = new Set(pairsOf(name))
+  const likeness = (other: string): number => {
+    const theirs = pairsOf(other)
+    return theirs.filter((pair) => pairs.has(pair)).length / (pairs.size + theirs.length)
   }
-  const target = name.toLowerCase()
-  return [...known].sort((a, b) => distance(target, a.toLowerCase()) - distance(target, b.toLowerCase()))[0] ?? ''
+  return [...known].sort((a, b) => likeness(b) - likeness(a))[0] ?? ''
 }

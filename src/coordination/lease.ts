@@ -23,6 +23,11 @@ export interface LeasePlace {
 
 export type Lock = NonNullable<TokenStore['lock']>
 
+/** A look that fails once is no reason to go on beside whoever has the lock; a store that stays broken must not be waited for. */
+const FAILING_MS = 500
+/** Garbage that happens to be a lease must not keep everybody out for ever. */
+const LONGEST_LEASE_MS = 3_600_000
+
 interface Lease {
   /** By our own clock, so that a process which was stopped knows before it does anything. */
   isHeld(): boolean
@@ -46,13 +51,22 @@ export function leaseLock(place: LeasePlace, pollMs: number): Lock {
 async function rent(place: LeasePlace, { waitMs, holdMs, signal }: LockOptions, pollMs: number): Promise<Lease | null> {
   const endsAt = monotonicNow() + waitMs
   const owner = createId()
+  let failingFor: (() => number) | undefined
   for (;;) {
-    const askedAt = monotonicNow()
-    if (await place.take(owner, holdMs / 2)) {
-      if (!signal?.aborted) return keep(place, owner, holdMs, askedAt)
-      await place.release(owner)
+    const age = stopwatch()
+    const taking = place.take(owner, holdMs / 2)
+    try {
+      if (await abortable(taking, signal)) return keep(place, owner, holdMs, age)
+      failingFor = undefined
+    } catch (error) {
+      if (signal?.aborted) {
+        // It may be on its way still.
+        taking.then((isTaken) => isTaken && place.release(owner)).catch(() => {})
+        throw signal.reason
+      }
+      failingFor ??= age
+      if (failingFor() >= FAILING_MS) throw error
     }
-    signal?.throwIfAborted()
     const leftMs = endsAt - monotonicNow()
     if (leftMs <= 0) return null
     // At random, so that those who wait do not all look at once.
@@ -77,30 +91,31 @@ function freedOr(place: LeasePlace, delayMs: number): Promise<void> {
  * Half the hold at a time: of a holder that is killed that is what the others wait for, and one whose event loop is busy for
  * a while does not lose the lock in the middle of a refresh.
  */
-function keep(place: LeasePlace, owner: string, holdMs: number, takenAt: number): Lease {
-  // A task that does not end must not keep the others out.
-  const endsAt = takenAt + holdMs
-  let heldUntil = takenAt + holdMs / 2
+function keep(place: LeasePlace, owner: string, holdMs: number, holdAge: () => number): Lease {
+  let lease = { age: holdAge, ttlMs: holdMs / 2 }
   let beat = Promise.resolve()
   let cancelBeat = (): void => {}
+  const isHeld = (): boolean => lease.age() < lease.ttlMs
   const extend = async (): Promise<void> => {
-    const askedAt = monotonicNow()
-    const ttlMs = Math.min(holdMs / 2, endsAt - askedAt)
+    const age = stopwatch()
+    // A task that does not end must not keep the others out.
+    const ttlMs = Math.min(holdMs / 2, holdMs - holdAge())
+    if (ttlMs <= 0) return
     // What could not be extended runs out by itself.
     const isOurs = await place.extend(owner, ttlMs).catch(() => null)
-    if (isOurs !== null) heldUntil = isOurs ? askedAt + ttlMs : askedAt
+    if (isOurs !== null) lease = { age, ttlMs: isOurs ? ttlMs : 0 }
     schedule()
   }
   const schedule = (): void => {
-    const isOver = monotonicNow() >= heldUntil || heldUntil >= endsAt
-    if (isOver) return
+    const isLast = lease.ttlMs < holdMs / 2
+    if (isLast || !isHeld()) return
     cancelBeat = after(holdMs / 6, () => {
       beat = extend()
     })
   }
   schedule()
   return {
-    isHeld: () => monotonicNow() < heldUntil,
+    isHeld,
     async end() {
       cancelBeat()
       await beat
@@ -110,14 +125,24 @@ function keep(place: LeasePlace, owner: string, holdMs: number, takenAt: number)
   }
 }
 
-/** Who holds a lease, and until when by the wall clock. */
+/**
+ * Tells how long ago it was started, by the clock that says more: the monotonic one stands still while the machine sleeps, and
+ * others do not sleep with it; the wall clock may be put back.
+ */
+function stopwatch(): () => number {
+  const [monotonic, wall] = [monotonicNow(), wallNow()]
+  return () => Math.max(monotonicNow() - monotonic, wallNow() - wall)
+}
+
+/** Who holds a lease, and for how long from when it was written. */
 export interface LeaseRecord extends Stamped {
   readonly owner: string
-  readonly until: number
+  readonly ttlMs: number
 }
 
 /**
- * A place for leases in whatever a judge keeps.
+ * A place for leases in whatever a judge keeps. Whoever finds a lease counts its time from there on, by a clock of its own: two
+ * machines need not agree on what time it is, and a clock that is set takes no lease from anybody.
  *
  * @param sign made part of our leases: what `isGone` goes by
  * @param isGone whether the holder of a lease is known to be no more, so that nobody has to wait for its end
@@ -127,15 +152,20 @@ export function judgedLease<R extends LeaseRecord = LeaseRecord>(
   sign: () => Omit<R, keyof LeaseRecord> = () => ({}) as R,
   isGone: (lease: R) => boolean = () => false,
 ): LeasePlace {
+  let found: { stamp: string; at: number } | undefined
+  const isOver = ({ stamp, ttlMs }: R): boolean => {
+    if (found?.stamp !== stamp) found = { stamp, at: monotonicNow() }
+    // Garbage is no number, and lasts for no time.
+    return !(monotonicNow() - found.at < Math.min(ttlMs, LONGEST_LEASE_MS))
+  }
   const put = (owner: string, ttlMs: number, standing: R | undefined): Promise<boolean> =>
-    judge.swap({ ...sign(), stamp: createId(), owner, until: wallNow() + ttlMs } as R, standing)
+    judge.swap({ ...sign(), stamp: createId(), owner, ttlMs } as R, standing)
   return {
     async take(owner, ttlMs) {
       const standing = await judge.read()
-      const leftMs = (standing?.until ?? 0) - wallNow()
-      // One that ends much later than any could was made under another clock; a little may be between two processes.
-      const isTaken = standing !== undefined && leftMs > 0 && leftMs <= 20 * ttlMs && !isGone(standing)
-      return !isTaken && put(owner, ttlMs, standing)
+      // Ours already: it was written, and the answer got lost.
+      const isFree = !standing || standing.owner === owner || isOver(standing) || isGone(standing)
+      return isFree && put(owner, ttlMs, standing)
     },
     async extend(owner, ttlMs) {
       const standing = await judge.read()

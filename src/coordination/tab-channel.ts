@@ -4,23 +4,28 @@
  */
 import { notify } from '../events.ts'
 
-/** Reaches everyone who listens, in this tab too. */
-export function call(name: string, message: unknown): void {
-  notify(() => {
-    const channel = new BroadcastChannel(name)
-    channel.postMessage(message)
-    channel.close()
-  })
+export interface TabChannel {
+  /** Reaches everyone who listens, in this tab too. */
+  ring(message: unknown): void
+  /** Returns what ends it. */
+  listen(hear: (message: unknown) => void): () => void
 }
 
-/** Returns what ends it. */
-export function listen(name: string, listener: (message: unknown) => void): () => void {
-  let channel: (BroadcastChannel & { unref?: () => void }) | undefined
-  notify(() => {
-    channel = new BroadcastChannel(name)
-    channel.onmessage = ({ data }) => notify(listener, data)
-    // Node has it too, and would stay alive for it.
-    channel.unref?.()
-  })
-  return () => channel?.close()
-}
+export const tabChannel = (name: string): TabChannel => ({
+  ring: (message) =>
+    notify(() => {
+      const channel = new BroadcastChannel(name)
+      channel.postMessage(message)
+      channel.close()
+    }),
+  listen(hear) {
+    let channel: (BroadcastChannel & { unref?: () => void }) | undefined
+    notify(() => {
+      channel = new BroadcastChannel(name)
+      channel.onmessage = ({ data }) => notify(hear, data)
+      // Node has it too, and would stay alive for it.
+      channel.unref?.()
+    })
+    return () => channel?.close()
+  },
+})

@@ -2,25 +2,28 @@
  * One task at a time among the tabs of an origin: a Web Lock, or a lease where a browser has none. It saves calls and decides
  * nothing: a holder that freezes or is killed costs the others its hold at most (C2), and compare-and-set keeps sessions right.
  */
-import { after, monotonicNow } from '../clock.ts'
+import { after, monotonicNow, sleep, wallNow } from '../clock.ts'
+import { createId } from '../id.ts'
 import type { LockOptions } from '../ports.ts'
 import { abortable } from './abortable.ts'
 import { indexedDbJudge } from './indexeddb-judge.ts'
-import { judgedLease, type LeaseRecord, type Lock, leaseLock } from './lease.ts'
+import type { Judge, Stamped } from './judge.ts'
+import type { Lock } from './lease.ts'
 
-/** How often to look for a lease. */
-const POLL_MS = 50
+/** Who may run now, and until when by the wall clock. */
+interface Lease extends Stamped {
+  readonly until: number
+}
 
 type Release = () => void
 
 /** @param database for the leases, where Web Locks are missing (plain http, old browsers) */
 export function tabLock(name: string, database: string): Lock {
-  const lease = leaseLock(judgedLease(indexedDbJudge<LeaseRecord>(`${name}:lease`, database)), POLL_MS)
+  const leases = indexedDbJudge<Lease>(`${name}:lease`, database)
   return async (task, options) => {
     const locks = globalThis.navigator?.locks as LockManager | undefined
-    if (!locks) return lease(task, options)
     options.signal?.throwIfAborted()
-    const release = await enter(locks, name, options)
+    const release = await (locks ? enter(locks, name, options) : rent(leases, options))
     // By our own clock: a task that never ends must not keep the others out.
     const cancel = after(options.holdMs, () => release?.(), true)
     try {
@@ -79,4 +82,23 @@ function request(locks: LockManager, name: string, signal?: AbortSignal, waitMs?
     void granted.then((release) => release?.())
     throw reason
   })
+}
+
+const POLL_MS = 50
+
+/** For pages that have no Web Locks, which are few: `leaseLock` with its heartbeat would cost all of them half a kilobyte. */
+async function rent(leases: Judge<Lease>, { waitMs, holdMs, signal }: LockOptions): Promise<Release | null> {
+  const endsAt = monotonicNow() + waitMs
+  const stamp = createId()
+  for (;;) {
+    const now = wallNow()
+    const standing = await leases.read()
+    const leftMs = (standing?.until ?? 0) - now
+    const mine = { stamp, until: now + holdMs }
+    // One that ends much later than any could was made under another clock; a little may be between two processes.
+    if (!(leftMs > 0 && leftMs <= 10 * holdMs) && (await leases.swap(mine, standing)))
+      return () => void leases.swap(undefined, mine).catch(() => {})
+    if (monotonicNow() >= endsAt) return null
+    await abortable(sleep(POLL_MS), signal)
+  }
 }

@@ -1,5 +1,6 @@
 /** A 403: one callback with the reason, then the response goes back as it came. Never refreshes, never sends again (D1). */
 import { boundedText, drain } from '../http/body-text.ts'
+import { jsonObject } from '../http/json.ts'
 import type { Denial, ProblemDetails } from '../ports.ts'
 import { type Call, summaryOf } from './call.ts'
 import { challengesOf, remember, scopesOf } from './failures.ts'
@@ -82,10 +83,5 @@ const isProblem = ({ headers }: Response): boolean =>
   /^application\/problem\+json\b/i.test(headers.get('content-type') ?? '')
 
 async function readProblem(response: Response): Promise<ProblemDetails | null> {
-  try {
-    const value: unknown = JSON.parse((await boundedText(response, PROBLEM_BYTES, PROBLEM_MS)) ?? 'null')
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : null
-  } catch {
-    return null
-  }
+  return jsonObject(await boundedText(response, PROBLEM_BYTES, PROBLEM_MS))
 }

@@ -5,6 +5,7 @@
 import { wallNow } from '../clock.ts'
 import { AuthError } from '../errors.ts'
 import { boundedText } from '../http/body-text.ts'
+import { jsonObject } from '../http/json.ts'
 import { retryAfterMs } from '../http/retry-after.ts'
 import { expected, ownOptions } from '../option-check.ts'
 import type { Refresher } from '../ports.ts'
@@ -97,7 +98,7 @@ function formOf(members: unknown): string {
 async function readAnswer(response: Response, isCookieBased: boolean): Promise<TokenResponse | true> {
   const { status, ok, headers } = response
   const text = await boundedText(response, ANSWER_BYTES, ANSWER_MS)
-  const answer = parsed(text)
+  const answer = jsonObject(text)
   if (ok && answer !== null && !own(answer, 'error')) {
     return isCookieBased && !(Object.hasOwn(answer, 'access_token') || Object.hasOwn(answer, 'accessToken'))
       ? true
@@ -111,17 +112,6 @@ async function readAnswer(response: Response, isCookieBased: boolean): Promise<T
   // The code alone, and only if it is one: descriptions of errors have been seen to quote the token.
   const oauthError = /^[a-z_]{1,40}$/.exec(String(answer && own(answer, 'error')))?.[0]
   throw Object.assign(error, { ...(!ok && { status }), ...(answer && { oauthError }) })
-}
-
-function parsed(text: string | null): Record<string, unknown> | null {
-  try {
-    const value: unknown = JSON.parse(text ?? '')
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : null
-  } catch {
-    return null
-  }
 }
 
 function areHeaders(headers: RefreshEndpointOptions['headers']): boolean {

@@ -1,11 +1,11 @@
 /** The session in IndexedDB, encrypted under a key that no script can read out, and one among all tabs. */
 import { indexedDbJudge } from '../coordination/indexeddb-judge.ts'
 import type { Stamped } from '../coordination/judge.ts'
+import { jsonObject } from '../http/json.ts'
 import { createId } from '../id.ts'
 import { expected, ownOptions } from '../option-check.ts'
 import type { TokenStore } from '../ports.ts'
 import { readStoredSession } from '../tokens.ts'
-import { parse } from './judged.ts'
 import { tabStore } from './tabs.ts'
 
 export interface IndexedDbStoreOptions {
@@ -52,7 +52,7 @@ export function indexedDbStore(options: IndexedDbStoreOptions = {}): TokenStore 
     {
       async open({ iv, data }) {
         const text = await crypto.subtle.decrypt({ name: 'AES-GCM', iv }, await keyOf(), data).catch(() => null)
-        return text && readStoredSession(parse(new TextDecoder().decode(text)))
+        return text && readStoredSession(jsonObject(new TextDecoder().decode(text)))
       },
       async seal(next) {
         const iv = crypto.getRandomValues(new Uint8Array(12))

@@ -65,12 +65,3 @@ export function judgedStore<R extends Stamped>(
     lock,
   }
 }
-
-/** What a JSON text holds; null where it holds nothing, or is none. */
-export function parse(text: string | null): unknown {
-  try {
-    return JSON.parse(text ?? 'null')
-  } catch {
-    return null
-  }
-}

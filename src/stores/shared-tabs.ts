@@ -4,7 +4,7 @@
  */
 import { after } from '../clock.ts'
 import type { Stamped } from '../coordination/judge.ts'
-import { call, listen } from '../coordination/tab-channel.ts'
+import { tabChannel } from '../coordination/tab-channel.ts'
 import { createId } from '../id.ts'
 import { expected, ownOptions } from '../option-check.ts'
 import type { StoredSession, TokenStore } from '../ports.ts'
@@ -39,6 +39,7 @@ export function sharedTabsStore(options: SharedTabsStoreOptions = {}): TokenStor
   const { channel: given = 'relatch' } = ownOptions(options, ['channel'])
   if (typeof given !== 'string' || given === '') throw expected('channel', 'a name')
   const name = `relatch:shared-tabs:${given}`
+  const { ring, listen } = tabChannel(name)
   const known = new Map<string, StoredSession>()
   const waiting = new Set<(isLast: boolean) => void>()
   const watches = new Set<object>()
@@ -61,19 +62,19 @@ export function sharedTabsStore(options: SharedTabsStoreOptions = {}): TokenStor
   const hear = (message: unknown): void => {
     const { want, stamp, session } = { ...(message as object) } as Record<string, unknown>
     const wanted = typeof want === 'string' && find(want)
-    if (wanted) call(name, { stamp: want, session: wanted })
+    if (wanted) ring({ stamp: want, session: wanted })
     // A stamp is made once, for one session: what is known under it is not replaced by what somebody says (C4).
     if (!known.has(stamp as string)) remember(stamp, session)
     for (const retry of [...waiting]) retry(false)
     // From a tab that was too busy to answer in time.
     if (missed !== undefined && known.has(missed)) {
       missed = undefined
-      call(name, 'late')
+      ring('late')
     }
   }
   /** From the first use until the last watch ends this tab hears the others, and answers them. */
   const join = (): void => {
-    if (!isClosed) leave ??= listen(name, hear)
+    if (!isClosed) leave ??= listen(hear)
   }
   const ask = (stamp: string): Promise<StoredSession | null> =>
     new Promise((resolve) => {
@@ -87,7 +88,7 @@ export function sharedTabsStore(options: SharedTabsStoreOptions = {}): TokenStor
       }
       const cancel = after(ANSWER_MS, retry)
       waiting.add(retry)
-      call(name, { want: stamp })
+      ring({ want: stamp })
     })
 
   const shared = tabStore<Stamped>(name, {
@@ -101,7 +102,7 @@ export function sharedTabsStore(options: SharedTabsStoreOptions = {}): TokenStor
       join()
       const stamp = createId()
       remember(stamp, session)
-      call(name, { stamp, session })
+      ring({ stamp, session })
       return { stamp }
     },
     settle({ next, sealed, hasWon }) {

@@ -1,7 +1,7 @@
 /** What the browser stores have in common: an IndexedDB record as the judge, a channel between the tabs, and a lock. */
 import { indexedDbJudge } from '../coordination/indexeddb-judge.ts'
 import type { Stamped } from '../coordination/judge.ts'
-import { call, listen } from '../coordination/tab-channel.ts'
+import { tabChannel } from '../coordination/tab-channel.ts'
 import { tabLock } from '../coordination/tab-lock.ts'
 import { type Copies, type JudgedStore, judgedStore } from './judged.ts'
 
@@ -11,10 +11,5 @@ export function tabStore<R extends Stamped>(
   copies: Copies<R>,
   database: string = 'relatch',
 ): JudgedStore {
-  return judgedStore(
-    indexedDbJudge<R>(name, database),
-    copies,
-    { ring: (stamp) => call(name, stamp), listen: (hear) => listen(name, hear) },
-    tabLock(name, database),
-  )
+  return judgedStore(indexedDbJudge<R>(name, database), copies, tabChannel(name), tabLock(name, database))
 }

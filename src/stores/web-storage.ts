@@ -5,11 +5,11 @@
 import { after } from '../clock.ts'
 import type { Stamped } from '../coordination/judge.ts'
 import { notify } from '../events.ts'
+import { jsonObject } from '../http/json.ts'
 import { createId } from '../id.ts'
 import { expected, ownOptions } from '../option-check.ts'
 import type { StoredSession, TokenStore } from '../ports.ts'
 import { readStoredSession } from '../tokens.ts'
-import { parse } from './judged.ts'
 import { tabStore } from './tabs.ts'
 
 export interface WebStorageStoreOptions {
@@ -58,7 +58,7 @@ export function webStorageStore(options: WebStorageStoreOptions = {}): TokenStor
 
 /** One tab's: what it reads is what stands, and a write that looks first is a compare-and-set. */
 function privateStorage(place: () => Storage, key: string): TokenStore {
-  const read = (): StoredSession | null => readStoredSession(parse(place().getItem(key)))
+  const read = (): StoredSession | null => readStoredSession(jsonObject(place().getItem(key)))
   return {
     read,
     write(next, expectedVersion) {
@@ -81,7 +81,7 @@ function sharedStorage(place: () => Storage, key: string, name: string): TokenSt
   const find = (wanted?: string): StoredSession | null => {
     const last = removed ?? place().getItem(key) ?? ''
     // Somebody has removed or overwritten it: then nothing is stored.
-    return STAMP.test(last) ? readStoredSession(parse(place().getItem(keyOf(wanted ?? last)))) : null
+    return STAMP.test(last) ? readStoredSession(jsonObject(place().getItem(keyOf(wanted ?? last)))) : null
   }
   const shared = tabStore<Stamped>(name, {
     open: ({ stamp }) => find(stamp) ?? caughtUp(() => find(stamp)),

@@ -11,16 +11,13 @@ import { STORES, type StoreName } from './bench/stores.ts'
 const refreshTimeoutMs = 1000
 const HOLD_MS = refreshTimeoutMs + 2000
 
-interface TabOfThree {
-  page: Page
-  process: TabProcess
-}
-
 /** Three tabs with one session. There is a trio for each store, and all go through the same at the same time. */
 interface Trio {
   store: StoreName
   server: AuthServer
-  tabs: [TabOfThree, TabOfThree, TabOfThree]
+  pages: [Page, Page, Page]
+  /** Of the first two. */
+  processes: [TabProcess, TabProcess]
 }
 
 /** Resolves once a refresh that this tab has started is with the server. */
@@ -52,17 +49,20 @@ describeBrowsers('holders', (bench) => {
   const trios: Trio[] = []
   /** Runs in all trios at once, with the three pages. */
   const forAll = (task: (trio: Trio, ...pages: [Page, Page, Page]) => Promise<void>): Promise<unknown> =>
-    Promise.all(trios.map((trio) => task(trio, ...(trio.tabs.map(({ page }) => page) as [Page, Page, Page]))))
+    Promise.all(trios.map((trio) => task(trio, ...trio.pages)))
 
   beforeAll(async () => {
+    bench.discard()
     for (const store of STORES) {
       // A refresh token that was spent may come again here, where a test says so; `refreshes` tells.
       const world = await bench.world({ graceMs: 60_000 })
-      const pages = await bench.tabs(3, world)
+      const pages = (await bench.tabs(3, world)) as [Page, Page, Page]
       await signIn(pages, store, world.server, { refreshTimeoutMs, refreshRetries: 0 })
-      const tabs: TabOfThree[] = []
-      for (const page of pages) tabs.push({ page, process: await processOf(page, bench.browser()) })
-      trios.push({ store, server: world.server, tabs: tabs as Trio['tabs'] })
+      const processes: Trio['processes'] = [
+        await processOf(pages[0], bench.browser()),
+        await processOf(pages[1], bench.browser()),
+      ]
+      trios.push({ store, server: world.server, pages, processes })
     }
   })
   beforeEach(() => {
@@ -71,7 +71,7 @@ describeBrowsers('holders', (bench) => {
 
   /** Stops the holder in the middle of its refresh, sees the others go on after its hold, and gives what the holder then gets. */
   const stopWhileRefreshing = async (trio: Trio, holder: Page, others: Page[]): Promise<unknown> => {
-    const [{ process }] = trio.tabs
+    const [process] = trio.processes
     trio.server.failRefresh('hang')
     const { answers } = await startRefresh(trio, holder)
     process.stop()
@@ -93,7 +93,7 @@ describeBrowsers('holders', (bench) => {
 
   it('C2 a tab that is stopped before it reads the answer to its refresh does not undo what the others got', () =>
     forAll(async (trio, holder, ...others) => {
-      const [{ process }] = trio.tabs
+      const [process] = trio.processes
       trio.server.failRefresh({ slowMs: 300 })
       const { answers } = await startRefresh(trio, holder)
       process.stop()
@@ -112,14 +112,16 @@ describeBrowsers('holders', (bench) => {
         void Object.defineProperty(navigator, 'locks', { value: undefined, configurable: true })
       await Promise.all(tabs.map((tab) => tab.evaluate(hideLocks)))
     })
-    await forAll(async (trio, holder, ...others) => {
+    const outcome = forAll(async (trio, holder, ...others) => {
       const answers = await stopWhileRefreshing(trio, holder, others)
       expect(answers).toEqual([200, 200])
       expect(trio.server.stats).toMatchObject({ refreshes: 1, reuses: 0, logins: 0 })
     })
-    await forAll(async (_trio, ...tabs) => {
-      await Promise.all(tabs.map((tab) => tab.evaluate(() => Reflect.deleteProperty(navigator, 'locks'))))
-    })
+    await outcome.finally(() =>
+      forAll(async (_trio, ...tabs) => {
+        await Promise.all(tabs.map((tab) => tab.evaluate(() => Reflect.deleteProperty(navigator, 'locks'))))
+      }),
+    )
   })
 
   it('C2 a tab that is closed while it refreshes delays nobody', () =>
@@ -134,7 +136,7 @@ describeBrowsers('holders', (bench) => {
 
   it('C2 a tab whose process is killed while it refreshes delays nobody', () =>
     forAll(async (trio, _closed, holder, last) => {
-      const [, { process }] = trio.tabs
+      const [, process] = trio.processes
       trio.server.failRefresh('hang')
       await startRefresh(trio, holder)
       process.kill()

@@ -4,13 +4,27 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
-import type { Page } from 'puppeteer-core'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { runChild } from '../helpers/child-process.ts'
-import { type Bench, describeBrowsers } from './bench/browsers.ts'
-
-const root = new URL('../../', import.meta.url)
-const program = new URL('playground/server.ts', root).href
+import { describeBrowsers } from './bench/browsers.ts'
+import {
+  card,
+  counters,
+  gone,
+  heal,
+  lastCard,
+  opened,
+  press,
+  program,
+  question,
+  run,
+  signIn,
+  start,
+  state,
+  text,
+  turn,
+  visit,
+} from './bench/playground-page.ts'
 
 describeBrowsers('playground', (bench) => {
   it('one refresh for 50 requests that meet a 401', async () => {
@@ -32,8 +46,6 @@ describeBrowsers('playground', (bench) => {
     await page.waitForSelector('.runs .empty')
     expect(await counters(page)).toEqual({ ...counts, requests: 0, '401': 0, refreshes: 0, logins: 0 })
   })
-
-  it('C1 eight tabs with twenty requests each', () => eightTabs(bench, 'indexeddb'))
 
   it('L2 a session that is revoked: the requests wait for the dialog, and go on with the login', async () => {
     const { page } = await visit(bench)
@@ -70,8 +82,6 @@ describeBrowsers('playground', (bench) => {
 describeBrowsers(
   'playground, button by button',
   (bench) => {
-    it.each(['web-storage', 'shared-tabs'])('C1 %s: eight tabs, too', (store) => eightTabs(bench, store))
-
     it('every endpoint answers as its line says, after a 401 too', async () => {
       const { page } = await visit(bench)
       const outcomes = async (endpoints: string[]): Promise<string[]> => {
@@ -364,141 +374,3 @@ describe('npm start', () => {
     }
   })
 })
-
-async function eightTabs(bench: Bench, store: string): Promise<void> {
-  const { page } = await visit(bench, `/?store=${store}`)
-  // Nobody is signed in: it sees to that too.
-  const { page: answers, server } = await run(page, '8 tabs × 20 requests')
-  expect(answers).toEqual(['160 × 200', '8 of 8 tabs have all of their answers.'])
-  expect(server).toContain('1 × refresh 200')
-  expect(await counters(page)).toMatchObject({ requests: 320, '401': 160, refreshes: 1, reuses: 0, logins: 1 })
-  expect(await page.$$('iframe')).toEqual([])
-}
-
-interface Playground {
-  origin: string
-  output(): string
-  stop(): Promise<void>
-}
-
-/** A playground of its own for each test: another port is another origin, with nothing stored yet. */
-async function start(env: Record<string, string> = {}): Promise<Playground> {
-  const child = spawn(process.execPath, [fileURLToPath(program), '--no-open'], {
-    env: { PATH: process.env.PATH, PORT: '0', ...env },
-  })
-  const ended = once(child, 'close')
-  let output = ''
-  const origin = new Promise<string>((resolve, reject) => {
-    const read = (text: string): void => {
-      output += text
-      const [url] = /http:\/\/127\.0\.0\.1:\d+/.exec(output) ?? []
-      if (url) resolve(url)
-    }
-    child.stdout.setEncoding('utf8').on('data', read)
-    child.stderr.setEncoding('utf8').on('data', read)
-    child.once('close', () => reject(new Error(`Expected a URL: ${output}`)))
-  })
-  const stop = async (): Promise<void> => {
-    child.kill('SIGINT')
-    expect(await ended).toEqual([0, null])
-  }
-  onTestFinished(stop)
-  return { origin: await origin, output: () => output, stop }
-}
-
-async function visit(bench: Bench, path = '/'): Promise<Playground & { page: Page }> {
-  const playground = await start()
-  const page = await bench.tab({ origin: playground.origin }, path)
-  await page.setViewport({ width: 1280, height: 800 })
-  return { ...playground, page }
-}
-
-interface Card {
-  title: string
-  /** What the calls came to, and what the server saw, chip by chip. */
-  page: string[]
-  server: string[]
-}
-
-const card = (title: string, page: string[], server: string[]): Card => ({ title, page, server })
-
-const press = (page: Page, name: string, role = 'button', within = ''): Promise<void> =>
-  page.locator(`${within} ::-p-aria(${name}[role="${role}"])`.trim()).click()
-
-/** Turns a switch, and waits until the server has it. */
-async function turn(page: Page, name: string): Promise<void> {
-  const selector = `::-p-aria(${name}[role="switch"])`
-  const isOn = (): Promise<string | null> => page.$eval(selector, (one) => one.getAttribute('aria-checked'))
-  const before = await isOn()
-  await press(page, name, 'switch')
-  await expect.poll(isOn).not.toBe(before)
-}
-
-async function heal(page: Page): Promise<void> {
-  await press(page, 'Heal everything')
-  await page.waitForFunction(() => document.querySelectorAll('[aria-checked=true]').length === 2, { polling: 50 })
-}
-
-async function signIn(page: Page, user: 'viewer' | 'admin'): Promise<void> {
-  await press(page, user === 'viewer' ? 'Sign in as viewer' : 'Sign in as admin')
-  await text(page, '.who', user)
-}
-
-/** Presses a button that makes a card, and waits for the end of what it set off. */
-async function run(page: Page, name: string): Promise<Card> {
-  const before = await page.$eval('.runs', (runs) => runs.firstElementChild?.id ?? '')
-  await press(page, name)
-  await page.waitForFunction(
-    (last) => document.querySelector('.runs')?.firstElementChild?.id !== last,
-    { polling: 50 },
-    before,
-  )
-  return lastCard(page)
-}
-
-/** The newest card, once it is over. Polled: a tab in the background draws no frames. */
-async function lastCard(page: Page): Promise<Card> {
-  await page.waitForFunction(() => !/under way/.test(document.querySelector('.took')?.textContent ?? 'under way'), {
-    polling: 50,
-  })
-  return page.$eval('.runs li', (item) => {
-    const chips = (side: number): string[] =>
-      [...(item.querySelectorAll('.side p')[side]?.childNodes ?? [])].map((chip) => chip.textContent ?? '')
-    return { title: item.querySelector('h3')?.textContent ?? '', page: chips(0), server: chips(1) }
-  })
-}
-
-const counters = (page: Page): Promise<Record<string, number>> =>
-  page.$$eval('.counters div', (all) =>
-    Object.fromEntries(
-      all.map((one) => [one.querySelector('dt')?.textContent, Number(one.querySelector('dd')?.textContent)]),
-    ),
-  )
-
-const state = (page: Page): Promise<string> => page.$eval('header output', (output) => output.textContent ?? '')
-
-async function question(page: Page): Promise<string> {
-  await page.waitForSelector('dialog[open]')
-  return page.$eval('dialog p', (paragraph) => paragraph.textContent ?? '')
-}
-
-/** Waits until one of the elements says so. */
-async function text(page: Page, selector: string, wanted: string): Promise<void> {
-  const said = (): Promise<string[]> =>
-    page.$$eval(selector, (all) => all.map((one) => (one.querySelector('p') ?? one).textContent?.trim() ?? ''))
-  await expect.poll(said, { timeout: 5_000 }).toContain(wanted)
-}
-
-const gone = (page: Page, selector: string): Promise<unknown> =>
-  page.waitForFunction((one) => document.querySelector(one) === null, { polling: 50 }, selector)
-
-/** The tab that a press opens. */
-async function opened(page: Page, action: () => Promise<void>): Promise<Page> {
-  const target = new Promise<Page | null>((resolve) =>
-    page.browser().once('targetcreated', (one) => resolve(one.page())),
-  )
-  await action()
-  const tab = await target
-  if (tab === null) throw new Error('Expected a tab')
-  return tab
-}

@@ -9,7 +9,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Page } from 'puppeteer-core'
-import { findProgram } from '../../scripts/browsers.mjs'
+import { findProgram } from '../../scripts/programs.mjs'
 
 export type WebKitTab = Pick<Page, 'evaluate' | 'goto' | 'reload' | 'close'>
 
@@ -147,7 +147,7 @@ export async function launchWebKit(): Promise<WebKit> {
 
 function place(name: 'webkit' | 'webkitDriver' | 'xvfb'): string {
   const found = findProgram(name)
-  if (found === null) throw new Error(`Expected ${name}: run node scripts/browsers.mjs`)
+  if (found === null) throw new Error(`Expected ${name}: run node scripts/programs.mjs`)
   return found
 }
 

@@ -23,8 +23,11 @@ const publicNames: Record<string, string[]> = {
   'relatch/devtools': ['defineDevtools', 'devtools'],
   'relatch/ky': ['createKy'],
   'relatch/react': ['useAuthSession'],
+  'relatch/stores/file': ['fileStore'],
   'relatch/stores/indexeddb': ['indexedDbStore'],
+  'relatch/stores/redis': ['redisStore'],
   'relatch/stores/shared-tabs': ['sharedTabsStore'],
+  'relatch/stores/unstorage': ['unstorageStore'],
   'relatch/stores/web-storage': ['webStorageStore'],
   'relatch/testing': ['createAuthServer', 'describeTokenStore'],
 }
@@ -33,7 +36,7 @@ const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as { exports: 
 
 it('every subpath names files that exist, under each condition', () => {
   const files = Object.values(manifest.exports).flatMap(leaves)
-  expect(files).toHaveLength(8 * 4 + 1)
+  expect(files).toHaveLength(11 * 4 + 1)
   expect(files.filter((file) => !existsSync(file))).toEqual([])
 })
 

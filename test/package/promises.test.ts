@@ -12,7 +12,7 @@ const promises = [
   ...numbered('O', 4),
   ...numbered('T', 4),
   ...numbered('E', 5),
-  ...numbered('S', 3),
+  ...numbered('S', 5),
   ...numbered('C', 5),
   ...numbered('L', 5),
 ]

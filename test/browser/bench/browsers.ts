@@ -1,10 +1,10 @@
 /**
- * The browsers, and tabs in them. Once a test file, with a profile that is thrown away; what a page reports (an error, a
- * rejection that nobody handles, a line on the console) fails the test it happens in (E3).
+ * The browsers, and tabs in them. Each is started once for all test files, with a profile that is thrown away; what a page
+ * reports (an error, a rejection that nobody handles, a line on the console) fails the test it happens in (E3).
  */
 import puppeteer, { type Browser, type ConsoleMessage, type LaunchOptions, type Page } from 'puppeteer-core'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect } from 'vitest'
-import { findProgram } from '../../../scripts/browsers.mjs'
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { findProgram } from '../../../scripts/programs.mjs'
 import type { AuthServerOptions } from '../../../src/testing/index.ts'
 import { launchWebKit, type WebKitTab } from '../webkit-driver.ts'
 import { openWorld, type World } from './page-server.ts'
@@ -30,12 +30,14 @@ export interface AnyBench<T extends Tab = Tab> {
 export interface Bench extends AnyBench<Page> {
   readonly name: BrowserName
   browser(): Browser
+  /** Nobody else is to get this browser: something was done to it. */
+  discard(): void
 }
 
 /** Runs the same tests in Chromium, Firefox and WebKit. */
 export function describeEveryBrowser(title: string, define: (bench: AnyBench) => void): void {
   describe.each(BROWSERS)(`${title} (%s)`, (name) => define(useBrowser(name)))
-  describe(`${title} (webkit)`, () => define(useDriver('webkit', webKitDriver)))
+  describe(`${title} (webkit)`, () => define(useDriver('webkit', (pools) => pools.webkit).bench))
 }
 
 /** Runs the same tests in Chromium and Firefox with all that puppeteer can do, or in the one that is named. */
@@ -58,6 +60,9 @@ const CHROMIUM_ARGS = [
 if (process.getuid?.() === 0) CHROMIUM_ARGS.push('--no-sandbox')
 
 const FIREFOX_PREFERENCES = {
+  // The same as for Chromium: a quarter of what a request costs.
+  'browser.cache.disk.enable': false,
+  'browser.cache.memory.enable': false,
   // Tabs that nobody looks at would get their timers once a second: the tests have eight, and look at one.
   'dom.min_background_timeout_value': 4,
   'dom.min_background_timeout_value_without_budget_throttling': 4,
@@ -69,7 +74,7 @@ const FIREFOX_PREFERENCES = {
 
 export function launch(name: BrowserName, more: LaunchOptions = {}): Promise<Browser> {
   const executablePath = findProgram(name)
-  if (executablePath === null) throw new Error(`Expected ${name}: run node scripts/browsers.mjs`)
+  if (executablePath === null) throw new Error(`Expected ${name}: run node scripts/programs.mjs`)
   return puppeteer.launch({
     browser: name,
     executablePath,
@@ -103,7 +108,11 @@ interface Driver<T extends Tab> {
   close(): Promise<void>
 }
 
-async function puppeteerDriver(name: BrowserName): Promise<Driver<Page> & { browser: Browser }> {
+interface PuppeteerDriver extends Driver<Page> {
+  readonly browser: Browser
+}
+
+async function puppeteerDriver(name: BrowserName): Promise<PuppeteerDriver> {
   const browser = await launch(name)
   return {
     browser,
@@ -124,29 +133,74 @@ async function webKitDriver(): Promise<Driver<Tab>> {
   return { newTab: newPage, close }
 }
 
-function useBrowser(name: BrowserName): Bench {
-  let browser: Browser | undefined
-  const bench = useDriver(name, async () => {
-    const driver = await puppeteerDriver(name)
-    browser = driver.browser
-    return driver
-  })
-  return {
-    ...bench,
-    name,
-    browser() {
-      if (browser === undefined) throw new Error('Expected to be called in a test')
-      return browser
-    },
+/** Keeps a browser for whoever is next, instead of three seconds for each that starts. */
+class Pool<D extends Driver<Tab>> {
+  readonly #start: () => Promise<D>
+  #idle: D | undefined
+
+  constructor(start: () => Promise<D>) {
+    this.#start = start
+  }
+
+  take(): Promise<D> {
+    const idle = this.#idle
+    this.#idle = undefined
+    return idle ? Promise.resolve(idle) : this.#start()
+  }
+
+  giveBack(driver: D): void {
+    this.#idle = driver
+  }
+
+  async close(): Promise<void> {
+    await this.#idle?.close()
   }
 }
 
-function useDriver<T extends Tab>(name: AnyBench['name'], start: () => Promise<Driver<T>>): AnyBench<T> {
-  let driver: Driver<T> | undefined
+/**
+ * One process runs all test files, and this is there until it ends (`isolate` in vitest.config.ts). Worlds have origins of their
+ * own, so a profile that was used is as good as new.
+ */
+// biome-ignore lint/correctness/noEmptyPattern: vitest reads here that it depends on nothing.
+const worker = it.extend('pools', { scope: 'worker' }, ({}, { onCleanup }) => {
+  const pools = {
+    chrome: new Pool(() => puppeteerDriver('chrome')),
+    firefox: new Pool(() => puppeteerDriver('firefox')),
+    webkit: new Pool(webKitDriver),
+  }
+  onCleanup(async () => {
+    await Promise.all(Object.values(pools).map((pool) => pool.close()))
+  })
+  return pools
+})
+type Pools = Parameters<Parameters<typeof worker.beforeAll>[0]>[0]['pools']
+
+function useBrowser(name: BrowserName): Bench {
+  const { bench, driver, discard } = useDriver<Page, PuppeteerDriver>(name, (pools) => pools[name])
+  return { ...bench, name, browser: () => driver().browser, discard }
+}
+
+interface Use<T extends Tab, D> {
+  bench: AnyBench<T>
+  driver(): D
+  discard(): void
+}
+
+function useDriver<T extends Tab, D extends Driver<T>>(
+  name: AnyBench['name'],
+  choose: (pools: Pools) => Pool<D>,
+): Use<T, D> {
+  let pool: Pool<D> | undefined
+  let taken: D | undefined
+  let isGood = true
   const reports: string[] = []
   const all = new Scope()
   let scope = all
 
+  const driver = (): D => {
+    if (taken === undefined) throw new Error('Expected to be called in a test')
+    return taken
+  }
   const bench: AnyBench<T> = {
     name,
     reports,
@@ -156,8 +210,7 @@ function useDriver<T extends Tab>(name: AnyBench['name'], start: () => Promise<D
       return world
     },
     async tab({ origin }, path = '/page') {
-      if (driver === undefined) throw new Error('Expected to be called in a test')
-      const page = await driver.newTab((report) => reports.push(report))
+      const page = await driver().newTab((report) => reports.push(report))
       // One that was killed cannot be closed.
       scope.add(() => page.close().catch(() => {}))
       await page.goto(`${origin}${path}`)
@@ -168,23 +221,30 @@ function useDriver<T extends Tab>(name: AnyBench['name'], start: () => Promise<D
       return Promise.all([bench.tab(world, path), bench.tab(world, path), ...rest])
     },
   }
+  const discard = (): void => {
+    isGood = false
+  }
 
-  beforeAll(async () => {
-    driver = await start()
+  worker.beforeAll(async ({ pools }) => {
+    pool = choose(pools)
+    taken = await pool.take()
   })
   beforeEach(() => {
     scope = new Scope()
   })
-  afterEach(async () => {
+  afterEach(async ({ task }) => {
+    // It may be the browser that failed.
+    isGood = task.result?.errors === undefined && isGood
     await scope.close()
     scope = all
     expect(reports.splice(0)).toEqual([])
   })
   afterAll(async () => {
     await all.close()
-    await driver?.close()
+    if (isGood && taken) pool?.giveBack(taken)
+    else await taken?.close()
   })
-  return bench
+  return { bench, driver, discard }
 }
 
 /** Chromium writes each answer of 400 and more on the console by itself. */

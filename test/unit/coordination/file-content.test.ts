@@ -3,11 +3,11 @@ import { spawnSync } from 'node:child_process'
 import fs, { readdirSync, readFileSync, statSync } from 'node:fs'
 import disk from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
-import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { fileJudge } from '../../../src/coordination/file-judge.ts'
 import { createId } from '../../../src/id.ts'
+import { quickFolder } from '../../helpers/quick-folder.ts'
 import { rejectionOf } from '../../helpers/rejection.ts'
 
 interface Record {
@@ -18,7 +18,7 @@ interface Record {
 let folder = ''
 let file = ''
 beforeEach(() => {
-  folder = fs.mkdtempSync(path.join(tmpdir(), 'relatch-file-'))
+  folder = quickFolder('file')
   file = path.join(folder, 'session.json')
 })
 afterEach(() => {

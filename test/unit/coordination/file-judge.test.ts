@@ -8,6 +8,8 @@ import { freshDisk, goOn, kill, namesOnDisk, removeByHand, runAs, waiting } from
 
 vi.mock('node:fs/promises', async () => (await import('./memory-disk.ts')).fs)
 
+// Hundreds of thousands of steps, on a machine that may be busy.
+vi.setConfig({ testTimeout: 30_000 })
 afterEach(() => freshDisk('/home', 0))
 
 const PATH = '/home/session.json'

@@ -1,6 +1,6 @@
 // What a watch of a file hears, with the notices of the system and without.
 import { EventEmitter, once } from 'node:events'
-import fs, { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import fs, { renameSync, rmSync, writeFileSync } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -8,6 +8,10 @@ import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
 import { watchFile } from '../../../src/coordination/file-watch.ts'
 import type { StoredSession, TokenStore } from '../../../src/ports.ts'
 import { fileStore } from '../../../src/stores/file.ts'
+import { quickFolder } from '../../helpers/quick-folder.ts'
+
+// Each look is a second after the last one, and a machine may be busy.
+vi.setConfig({ testTimeout: 20_000 })
 
 const folders: string[] = []
 afterAll(() => {
@@ -19,7 +23,7 @@ afterEach(() => {
 })
 
 function testPath(...names: string[]): string {
-  const folder = mkdtempSync(path.join(tmpdir(), 'relatch-watch-'))
+  const folder = quickFolder('watch')
   folders.push(folder)
   return path.join(folder, ...names, 'session.json')
 }
@@ -136,6 +140,19 @@ describe.concurrent('with the notices of the system', () => {
     }
     end()
   })
+})
+
+it('S1 a store tells of a file that cannot be read any more: whoever reads it finds out why', async () => {
+  const file = testPath()
+  const store = fileStore({ path: file }) as Required<TokenStore>
+  await store.write({ sessionId: 's', version: 1, tokens: null }, null)
+  const told = new Promise<unknown>((resolve) => {
+    const end = store.watch(() => resolve(end()))
+  })
+  fs.symlinkSync('elsewhere', `${file}.new`)
+  renameSync(`${file}.new`, file)
+  await told
+  await expect(store.read()).rejects.toThrow('symbolic link')
 })
 
 describe('without', () => {

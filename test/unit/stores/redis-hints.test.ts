@@ -20,6 +20,7 @@ function fakeClient() {
   const behaviour = {
     isReady: true,
     stamp: 'aa',
+    session: 'null',
     duplicates: true,
     connects: true,
     subscribes: true,
@@ -59,10 +60,10 @@ function fakeClient() {
       return behaviour.isReady
     },
     async eval(_: string, { keys, arguments: [nonce, , next] }: { keys: string[]; arguments: string[] }) {
-      if (next !== undefined) return nonce + (behaviour.onSwap(JSON.parse(next).stamp) ? '1' : '0')
+      if (next !== undefined) return nonce + (behaviour.onSwap(next && JSON.parse(next).stamp) ? '1' : '0')
       reads.push(keys[0] ?? '')
       if (!behaviour.answers) await new Promise(() => {})
-      return `${nonce}{"stamp":"${behaviour.stamp}","key":"${keys[0]}","session":null}`
+      return `${nonce}{"stamp":"${behaviour.stamp}","key":"${keys[0]}","session":${behaviour.session}}`
     },
     subscribe: () => Promise.reject(new Error('not on the client itself')),
     duplicate,
@@ -166,6 +167,22 @@ describe('where changes are heard of', () => {
     },
   )
 
+  it('C3 a removal that lost is no reason not to hear of the next one', async () => {
+    const { client, behaviour, open } = fakeClient()
+    behaviour.session = '{"sessionId":"s","version":1,"tokens":null}'
+    const store = redisStore({ client, key: 'a' })
+    const heard = vi.fn()
+    const end = store.watch?.(heard)
+    await store.read()
+    await pass(1000)
+    behaviour.onSwap = () => false
+    expect(await store.write(null, 1)).toBe(false)
+    expect(heard).not.toHaveBeenCalled()
+    open()[0]?.hear('nothing a')
+    expect(heard).toHaveBeenCalledTimes(1)
+    end?.()
+  })
+
   it('C3 what is known already is not told', async () => {
     const { client, behaviour, open } = fakeClient()
     const store = redisStore({ client, key: 'a' })
@@ -267,6 +284,17 @@ describe('what is there', () => {
     end()
     expect(vi.getTimerCount()).toBe(0)
     expect(duplicates).toMatchObject([{ isClosed: true }])
+  })
+
+  it('C3 a prefix that comes later is listened for too, on the same connection', async () => {
+    const { client, open } = fakeClient()
+    const ends = ['a:', 'b:', 'a:', 'c:'].map((prefix) => redisStore({ client, key: 'x', prefix }).watch?.(() => {}))
+    await pass(1000)
+    ends.push(redisStore({ client, key: 'y', prefix: 'd:' }).watch?.(() => {}))
+    await flush()
+    expect(open()).toHaveLength(1)
+    expect(new Set(open()[0]?.channels)).toEqual(new Set(['a:changes', 'b:changes', 'c:changes', 'd:changes']))
+    for (const end of ends) end?.()
   })
 
   it.each(['at once', 'while it connects', 'later'])(

@@ -1,6 +1,7 @@
-// The programs that the browser tests drive: where they are, and how they get there. `node scripts/browsers.mjs` finds them,
-// installs what is missing where it may (as root on Debian), and otherwise says what to install and fails: a browser test is
-// never skipped. Runs before the packages do: Node's own modules only, and nothing newer than Node 20.
+// The programs that the tests drive, browsers and a redis-server: where they are, and how they get there.
+// `node scripts/programs.mjs` finds them, installs what is missing where it may (as root on Debian), and otherwise says what
+// to install and fails: no test is skipped for want of its program.
+// Runs before the packages do: Node's own modules only, and nothing newer than Node 20.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import process from 'node:process'
@@ -47,6 +48,14 @@ const programs = {
     places: ['/usr/bin/Xvfb'],
     package: 'xvfb',
   },
+  // Valkey is the same engine, for all that is asked of it here.
+  redis: {
+    variable: 'REDIS_SERVER_PATH',
+    places: ['redis-server', 'valkey-server'].flatMap((name) =>
+      ['/usr/bin', '/usr/local/bin', '/opt/homebrew/bin'].map((folder) => `${folder}/${name}`),
+    ),
+    package: 'redis-server',
+  },
 }
 
 /** A browser for tests, in the folder of its library: /usr/lib/<machine>/webkit2gtk-<version>/MiniBrowser. */
@@ -81,7 +90,7 @@ function setUp() {
   if (process.getuid?.() === 0 && isDebian()) install(packagesOf(missing()))
   const names = missing()
   if (names.length === 0) return
-  console.error('The browser tests need programs that are not there:')
+  console.error('The tests need programs that are not there:')
   for (const name of names) {
     const { variable, places } = programs[name]
     console.error(`  ${name}: not at ${process.env[variable] ?? places.join(', ')} (${variable} says where else)`)
@@ -107,10 +116,18 @@ function install(packages) {
   console.error(`apt-get could not install ${packages.join(' ')}`)
 }
 
+// Without these files a package brings a program and no service: nobody asked for one on port 6379.
+const SERVICES = [
+  '/etc/init.d/redis-server',
+  '/lib/systemd/system/redis-server*',
+  '/usr/lib/systemd/system/redis-server*',
+]
+
 function attempt(packages) {
   // One source of several that does not answer is no reason to give up: the packages may be in the others.
   apt('update')
-  return apt('install', '--no-install-recommends', ...packages)
+  const unserviced = SERVICES.flatMap((file) => ['-o', `Dpkg::Options::=--path-exclude=${file}`])
+  return apt('install', '--no-install-recommends', ...unserviced, ...packages)
 }
 
 function apt(...args) {

@@ -1,2 +1,0 @@
-/** Where a program that the browser tests drive is; null where it is not. */
-export function findProgram(name: 'chrome' | 'firefox' | 'webkit' | 'webkitDriver' | 'xvfb'): string | null
