@@ -2,8 +2,8 @@ import type { ViteUserConfig } from 'vitest/config'
 
 type ProjectOptions = NonNullable<ViteUserConfig['test']>
 
-/** Eight tabs of requests at once. */
-const ALONE = ['test/browser/{rotation,playground-tabs}.test.ts']
+/** Eight tabs of requests at once, or a suite that gives each step a second and a half. */
+const ALONE = ['test/browser/{contract,playground-tabs,rotation}.test.ts']
 
 /** Tests in browsers; groups run one after the other. */
 const browsers = (name: string, files: ProjectOptions, groupOrder: number): { test: ProjectOptions } => ({

@@ -174,7 +174,8 @@ const ACCESSORS = Object.fromEntries(
         }
       },
       set(this: Carrier, value: unknown) {
-        this[SESSION][name] = value
+        const member = { __proto__: null, value, writable: true, enumerable: true, configurable: true }
+        Object.defineProperty(this, name, member as PropertyDescriptor)
       },
     }
     return [name, accessor as PropertyDescriptor]

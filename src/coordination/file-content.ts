@@ -152,6 +152,12 @@ export async function draft<R extends Stamped>(
   }
 }
 
+/** In a folder where everybody may make some, one of somebody else's is neither to be used nor to be emptied. */
+export async function isFolderOfOurs(folder: string): Promise<boolean> {
+  const stats = await lstat(folder).catch(() => null)
+  return stats?.isDirectory() === true && isTrusted(stats.uid, folder)
+}
+
 export const discard = (folder: string): Promise<void> => rm(folder, { recursive: true, force: true }).catch(() => {})
 
 /** Makes a folder for us alone where there is none; one that is there stays as it is, for it may be the user's home. */

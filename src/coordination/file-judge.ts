@@ -22,7 +22,18 @@ import { lstat, readdir, rename, rmdir, unlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { monotonicNow, wallNow } from '../clock.ts'
 import { createId } from '../id.ts'
-import { discard, draft, flush, isCode, isStamp, isWindows, look, patiently, type Standing } from './file-content.ts'
+import {
+  discard,
+  draft,
+  flush,
+  isCode,
+  isFolderOfOurs,
+  isStamp,
+  isWindows,
+  look,
+  patiently,
+  type Standing,
+} from './file-content.ts'
 import type { Judge, Stamped } from './judge.ts'
 
 /** How old litter has to be, and how often it is looked for: of processes that were killed in the middle of a write. */
@@ -43,7 +54,7 @@ export function fileJudge<R extends Stamped>(path: string, { isDurable }: { isDu
   /** Finishes what somebody has claimed for `stamp`, who may be dead. Says whether there was anything. */
   const complete = async (stamp: string): Promise<boolean> => {
     const slot = slotOf(stamp)
-    const names = await readdir(slot).catch(() => null)
+    const names = (await isFolderOfOurs(slot)) ? await readdir(slot).catch(() => null) : null
     if (names === null) return false
     const candidate = names.find(isStamp)
     // In this order: only what stood after the candidate was seen says that the claim is good.
@@ -102,8 +113,10 @@ export function fileJudge<R extends Stamped>(path: string, { isDurable }: { isDu
     const name = basename(path)
     for (const entry of await readdir(folder)) {
       if (!entry.startsWith(name) || !LITTER.test(entry.slice(name.length))) continue
-      const stats = await lstat(join(folder, entry)).catch(() => undefined)
-      if (stats && stats.mtimeMs < wallNow() - LITTER_MS) await discard(join(folder, entry))
+      const litter = join(folder, entry)
+      const stats = await lstat(litter).catch(() => undefined)
+      const isOld = stats !== undefined && stats.mtimeMs < wallNow() - LITTER_MS
+      if (isOld && (await isFolderOfOurs(litter))) await discard(litter)
     }
   }
 

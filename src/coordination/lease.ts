@@ -27,6 +27,8 @@ export type Lock = NonNullable<TokenStore['lock']>
 const FAILING_MS = 500
 /** Garbage that happens to be a lease must not keep everybody out for ever. */
 const LONGEST_LEASE_MS = 3_600_000
+/** What one look after another can tell of at most. */
+const LONGEST_LOOK_MS = 1000
 
 interface Lease {
   /** By our own clock, so that a process which was stopped knows before it does anything. */
@@ -152,11 +154,14 @@ export function judgedLease<R extends LeaseRecord = LeaseRecord>(
   sign: () => Omit<R, keyof LeaseRecord> = () => ({}) as R,
   isGone: (lease: R) => boolean = () => false,
 ): LeasePlace {
-  let found: { stamp: string; at: number } | undefined
+  let found = { stamp: '', lookedAt: 0, seenMs: 0 }
   const isOver = ({ stamp, ttlMs }: R): boolean => {
-    if (found?.stamp !== stamp) found = { stamp, at: monotonicNow() }
+    const now = monotonicNow()
+    // Looks that are far apart say that we were stopped, maybe together with the holder (Ctrl-Z, a paused container).
+    const seenMs = found.stamp === stamp ? found.seenMs + Math.min(now - found.lookedAt, LONGEST_LOOK_MS) : 0
+    found = { stamp, lookedAt: now, seenMs }
     // Garbage is no number, and lasts for no time.
-    return !(monotonicNow() - found.at < Math.min(ttlMs, LONGEST_LEASE_MS))
+    return !(seenMs < Math.min(ttlMs, LONGEST_LEASE_MS))
   }
   const put = (owner: string, ttlMs: number, standing: R | undefined): Promise<boolean> =>
     judge.swap({ ...sign(), stamp: createId(), owner, ttlMs } as R, standing)

@@ -3,6 +3,7 @@
  * nothing else; a cluster or a sentinel keeps a connection for that itself. It holds no process, and does not reconnect: who
  * opened it is told, and opens another.
  */
+import { notify } from '../events.ts'
 import { isIoRedis, type RedisLike } from './redis-client.ts'
 
 export interface Line {
@@ -50,17 +51,23 @@ function nodeRedisLine(client: NodeRedisConnection, hear: Hear, onLost: () => vo
   // A cache that it shared would be emptied whenever it goes.
   const duplicate = (): NodeRedisConnection => client.duplicate({ clientSideCache: undefined, emitInvalidate: false })
   const own = 'unref' in client ? duplicate() : undefined
-  // Closed in here, or it would reconnect, and hold the process while it waits to.
-  own?.on('error', onLost)
+  const destroy = (): void => notify(() => own?.destroy())
+  // At once, or it would reconnect, and hold the process while it waits to.
+  own?.on('error', () => {
+    destroy()
+    onLost()
+  })
   own?.unref()
+  const opened = Promise.resolve(own?.connect())
   return {
-    opened: Promise.resolve(own?.connect()),
+    opened,
     subscribe(channel) {
       channels.add(channel)
       return (own ?? client).subscribe(channel, listener)
     },
     close() {
-      if (own) own.destroy()
+      // Not before it is there: one that is destroyed in the middle of its handshake is kept by node-redis for ever.
+      if (own) opened.then(destroy, destroy)
       else for (const channel of channels) client.unsubscribe(channel, listener).catch(() => {})
     },
   }

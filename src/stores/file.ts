@@ -52,6 +52,8 @@ export function fileStore(options: FileStoreOptions): TokenStore {
   if (typeof given !== 'string' || given === '' || given.includes('\0')) throw expected('path', 'the path of a file')
   if (/^~([/\\]|$)/.test(given)) throw expected('path', 'a path without ~, which only a shell knows: see os.homedir()')
   const path = resolve(given)
+  if (path.endsWith('.lock'))
+    throw expected('path', 'a path that does not end in .lock, as the lock of another session does')
   refuseForeign(path)
   const judge = fileJudge<SessionRecord>(path, { isDurable: true })
   const locks = fileJudge<Holder>(`${path}.lock`, { isDurable: false })

@@ -57,7 +57,8 @@ export function redisStore(options: RedisStoreOptions): TokenStore {
   if (!isClient(client)) throw expected('client', 'a client of node-redis or ioredis')
   if (typeof key !== 'string' || key === '') throw expected('key', 'a name')
   if (typeof prefix !== 'string') throw expected('prefix', 'a string')
-  if (ttlMs !== undefined && !(ttlMs > 0 && Number.isFinite(ttlMs))) throw expected('ttlMs', 'a positive number')
+  if (ttlMs !== undefined && !(Number.isFinite(ttlMs) && ttlMs > 0 && ttlMs <= Number.MAX_SAFE_INTEGER))
+    throw expected('ttlMs', 'a positive number')
   return new RedisStore(client, prefix, key, ttlMs)
 }
 

@@ -17,7 +17,7 @@ export interface UnstorageStoreOptions {
   storage: UnstorageLike
   /**
    * The key of the session in it; beside it there is `<key>.lock`. unstorage would shorten or change a key with `?`, `/`, `\`,
-   * `::`, a `:` at an end, or a part that is `.` or `..`: such a key is refused, since two sessions could end up under one.
+   * `::`, a `:` at an end, or a part that is `.` or `..`: such a key is refused, and one that ends in `.lock`: two sessions could end up under one.
    * @default 'relatch'
    */
   key?: string | undefined
@@ -51,7 +51,11 @@ const POLL_MS = 100
 export function unstorageStore(options: UnstorageStoreOptions): TokenStore {
   const { storage, key = 'relatch' } = ownOptions(options, ['storage', 'key'])
   if (!isStorage(storage)) throw expected('storage', 'what createStorage() of unstorage gave')
-  if (!isKey(key)) throw expected('key', 'a key that unstorage takes as it is: no `?`, `/`, `\\`, empty or dot parts')
+  if (!isKey(key))
+    throw expected(
+      'key',
+      'a key that unstorage takes as it is (no `?`, `/`, `\\`, empty or dot parts) and that is no `.lock`',
+    )
   const judge = unstorageJudge<SessionRecord>(storage, key)
   const lease = judgedLease(unstorageJudge<LeaseRecord>(storage, `${key}.lock`))
   const store = judgedStore(
@@ -86,4 +90,6 @@ function isStorage(value: unknown): value is UnstorageLike {
 
 /** Keys that unstorage does not normalize: of two that it makes one, one user would get the other's session. */
 const isKey = (key: unknown): key is string =>
-  typeof key === 'string' && !/[?/\\]/.test(key) && key.split(':').every((part) => !['', '.', '..'].includes(part))
+  typeof key === 'string' &&
+  !/[?/\\]|\.lock$/.test(key) &&
+  key.split(':').every((part) => !['', '.', '..'].includes(part))

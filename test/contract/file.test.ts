@@ -170,6 +170,8 @@ describe('the options', () => {
     for (const bad of ['~', '~/session.json', '~\\session.json']) {
       expect(() => make({ path: bad })).toThrow(refusal('ERR_INVALID_OPTION', 'os.homedir()'))
     }
+    // It would be the lock of session.json, which writes there.
+    expect(() => make({ path: 'session.json.lock' })).toThrow(refusal('ERR_INVALID_OPTION', '.lock'))
     expect(() => make(undefined)).toThrow(refusal('ERR_INVALID_OPTION'))
     expect(() => make({ pth: 'session.json' })).toThrow(refusal('ERR_UNKNOWN_OPTION', '`path`'))
     expect(() => make({ path: path.join(homedir(), '~session.json') })).not.toThrow()

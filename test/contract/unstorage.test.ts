@@ -129,7 +129,7 @@ describe('unstorageStore: its options', () => {
     expect(codeOf(() => unstorageStore({ storage: value as never }))).toBe('ERR_INVALID_OPTION')
   })
 
-  it.each(['', 5, null, 'a?b', 'a/b', 'a\\b', ':a', 'a:', 'a::b', '.', '..', 'a:..:b'])(
+  it.each(['', 5, null, 'a?b', 'a/b', 'a\\b', ':a', 'a:', 'a::b', '.', '..', 'a:..:b', 'a.lock'])(
     'S1 refuses a key: %s',
     (key) => {
       expect(codeOf(() => unstorageStore({ storage, key: key as never }))).toBe('ERR_INVALID_OPTION')

@@ -42,6 +42,10 @@ describe('the members of an AuthFetch', () => {
     expect(api.snapshot().status).toBe('signed-in')
     await api.signIn({ accessToken: 'b' })
     expect(await api.tokens()).toEqual({ accessToken: 'b' })
+    const child = Object.create(other)
+    child.signOut = api.signOut
+    expect(other.signOut).not.toBe(api.signOut)
+    expect(() => Object.assign(Object.freeze(make()), { signOut: api.signOut })).toThrow(TypeError)
     await other.signIn({ accessToken: 'c' })
     await other.signOut()
     expect(other.snapshot().status).toBe('signed-out')

@@ -137,6 +137,30 @@ describe('what is at the path', () => {
   })
 })
 
+describe.runIf(process.geteuid?.() === 0)('what others have put beside it, where everybody may', () => {
+  /** What a stranger makes there, with something in it that must not be touched. */
+  const strange = (name: string): string => {
+    const place = path.join(folder, name)
+    fs.mkdirSync(path.join(place, 'deep'), { recursive: true })
+    fs.writeFileSync(path.join(place, 'deep', 'file'), 'theirs')
+    for (const each of [place, path.join(place, 'deep'), path.join(place, 'deep', 'file')])
+      fs.chownSync(each, 4321, 4321)
+    fs.utimesSync(place, 1, 1)
+    return path.join(place, 'deep', 'file')
+  }
+
+  it('S4 is neither used nor emptied: what looks like a claim, and what looks like litter', async () => {
+    fs.chmodSync(folder, 0o1777)
+    const litter = strange(`session.json.${'a'.repeat(32)}.tmp`)
+    const claim = strange(`session.json.${'0'.repeat(32)}.next`)
+    expect(await judgeOf().read()).toBeUndefined()
+    expect(readFileSync(claim, 'utf8')).toBe('theirs')
+    fs.rmSync(path.dirname(path.dirname(claim)), { recursive: true })
+    expect(await judgeOf().swap(recordOf('first'), undefined)).toBe(true)
+    expect(readFileSync(litter, 'utf8')).toBe('theirs')
+  })
+})
+
 describe('what is made', () => {
   it('S4 folders for us alone, as deep as they have to be; one that is there stays as it is', async () => {
     fs.chmodSync(folder, 0o755)

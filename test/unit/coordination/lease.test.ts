@@ -328,6 +328,16 @@ describe('a lease in what a judge keeps', () => {
     expect(waitedMs).toBeLessThanOrEqual(LEASE_MS + 2 * POLL_MS)
   })
 
+  it('C2 is not over because whoever waits was stopped, maybe together with its holder', async () => {
+    const shared = cell()
+    await judgedLease(shared.judge).take('stopped as well', LEASE_MS)
+    const waiting = judgedLease(shared.judge)
+    expect(await waiting.take('me', LEASE_MS)).toBe(false)
+    const now = performance.now.bind(performance)
+    vi.spyOn(performance, 'now').mockImplementation(() => now() + HOUR_MS)
+    expect(await waiting.take('me', LEASE_MS)).toBe(false)
+  })
+
   it('C2 counts by the clock of whoever waits: machines need not agree on what time it is', async () => {
     for (const skewMs of [2 * HOUR_MS, -2 * HOUR_MS]) {
       const shared = cell()
@@ -413,7 +423,7 @@ describe('a lease in what a judge keeps', () => {
     }
     const shared = cell()
     shared.put({ stamp: 'a', owner: 'nobody', ttlMs: 1e300 })
-    const lock = leaseLock(judgedLease(shared.judge), 60_000)
+    const lock = leaseLock(judgedLease(shared.judge), 600)
     expect(await durationOf(pop(lock, { waitMs: 2 * HOUR_MS, holdMs: HOLD_MS }))).toBeLessThan(1.1 * HOUR_MS)
   })
 

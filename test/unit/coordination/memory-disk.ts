@@ -32,7 +32,14 @@ const needs = (name: string): string | null => {
 }
 const statsOf = (name: string) => {
   const entry = needs(name)
-  return { mode: 0o755, uid: process.geteuid?.() ?? 0, size: entry?.length ?? 0, mtimeMs, isFile: () => entry !== null }
+  return {
+    mode: 0o755,
+    uid: process.geteuid?.() ?? 0,
+    size: entry?.length ?? 0,
+    mtimeMs,
+    isFile: () => entry !== null,
+    isDirectory: () => entry === null,
+  }
 }
 
 function move(from: string, to: string): void {

@@ -283,6 +283,7 @@ describe('what is there', () => {
     expect(vi.getTimerCount()).toBe(1)
     end()
     expect(vi.getTimerCount()).toBe(0)
+    await flush()
     expect(duplicates).toMatchObject([{ isClosed: true }])
   })
 

@@ -196,6 +196,7 @@ describe('options', () => {
     ['a lifetime of nothing', { client, key: 'a', ttlMs: 0 }],
     ['a negative lifetime', { client, key: 'a', ttlMs: -1 }],
     ['an endless lifetime', { client, key: 'a', ttlMs: Number.POSITIVE_INFINITY }],
+    ['a lifetime beyond what Redis counts', { client, key: 'a', ttlMs: 1e22 }],
     ['a lifetime that is a text', { client, key: 'a', ttlMs: '1000' }],
     ['a lifetime that is no number', { client, key: 'a', ttlMs: Number.NaN }],
   ])('are refused when the store is made: %s', (_, options) => {
