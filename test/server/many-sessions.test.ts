@@ -1,6 +1,7 @@
 // A3, C5, T2: a server that holds a session for each of its users. Measured in processes of their own.
 import { describe, expect, it } from 'vitest'
 import { runChild } from '../helpers/child-process.ts'
+import { startRedis } from '../helpers/redis-server.ts'
 
 const MANY_SESSIONS = new URL('../helpers/programs/many-sessions.ts', import.meta.url).href
 const USERS = 10_000
@@ -28,4 +29,16 @@ describe.concurrent('10 000 sessions in one process', () => {
     },
     60_000,
   )
+
+  // Fewer: each is a round trip to a real server.
+  it('A3 C5 T2 in Redis: each takes little memory, and all of them as many timers as one', async () => {
+    await using redis = await startRedis()
+    const { exitCode, stdout, stderr } = await runChild(MANY_SESSIONS, ['redis', '4000', redis.url], 60_000)
+    expect([exitCode, stderr]).toEqual([0, ''])
+    const { bytes, whileLive, onceDisposed } = JSON.parse(stdout)
+    expect(bytes.live).toBeLessThan(1650)
+    expect(bytes.left).toBeLessThan(250)
+    expect(whileLive.timers).toBeLessThanOrEqual(3)
+    expect(onceDisposed.timers).toBeLessThanOrEqual(2)
+  }, 60_000)
 })

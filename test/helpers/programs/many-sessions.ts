@@ -5,6 +5,7 @@
  */
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { createClient } from 'redis'
 import {
   type AuthFetch,
   createAuthFetch,
@@ -13,10 +14,11 @@ import {
   type TokenSet,
   type TokenStore,
 } from '../../../src/index.ts'
+import { redisStore } from '../../../src/stores/redis.ts'
 
 setFlagsFromString('--expose-gc')
 const gc: () => void = runInNewContext('gc')
-const [, , kind = 'client', count = '20000'] = process.argv
+const [, , kind = 'client', count = '20000', redisUrl = ''] = process.argv
 const users = Number(count)
 
 /** Those that are armed, also where they hold no process. */
@@ -62,6 +64,11 @@ class ClientStore implements TokenStore {
   }
 }
 
+/** The same with a real one. */
+const redis = createClient({ url: redisUrl })
+if (redisUrl !== '') await redis.connect()
+const storeOf = (user: number): TokenStore => redisStore({ client: redis, key: keyOf(user) })
+
 /** The letter that access tokens begin with which the server honours. */
 let honoured = 'a'
 /** What all sessions have in common is made once. */
@@ -85,6 +92,7 @@ const parsed = <T>(value: T): T => JSON.parse(JSON.stringify(value))
 
 const kinds: Record<string, (user: number) => Promise<AuthFetch>> = {
   client: async (user) => createAuthFetch({ ...options, store: new ClientStore(keyOf(user)) }),
+  redis: async (user) => createAuthFetch({ ...options, store: storeOf(user) }),
   memory: async (user) => createAuthFetch({ ...options, store: memoryStore(parsed(tokensOf(user))) }),
   async 'signed-in'(user) {
     const api = createAuthFetch(options)
@@ -105,9 +113,10 @@ async function send(api: AuthFetch): Promise<void> {
   if (status !== 200) throw new Error(`Expected 200, not ${status}`)
 }
 
-function fill(user: number): void {
+async function fill(user: number): Promise<void> {
   const session = { sessionId: `s-${user}`, version: Date.now() * 1000, tokens: tokensOf(user) }
-  client.texts.set(keyOf(user), JSON.stringify(session))
+  if (kind === 'redis') await storeOf(user).write(session, null)
+  else client.texts.set(keyOf(user), JSON.stringify(session))
 }
 
 /** Bytes in use, once finalizers, and what they let go, have been through. */
@@ -122,10 +131,10 @@ const held = (): { timers: number; listeners: number } => ({ timers: timers.size
 
 // What the engine compiles and grows for the first thousand is not theirs.
 for (let user = users; user < users + 1000; user++) {
-  fill(user)
+  await fill(user)
   ;(await live(user)).dispose()
 }
-for (let user = 0; user < users; user++) fill(user)
+for (let user = 0; user < users; user++) await fill(user)
 
 let before = await heap()
 const tokens = Array.from({ length: users }, (_, user) => parsed(tokensOf(user)))
@@ -150,3 +159,4 @@ const leftBytes = ((await heap()) - before) / users
 
 const bytes = { tokens: tokenBytes, live: liveBytes, refreshed: refreshedBytes, left: leftBytes }
 process.stdout.write(JSON.stringify({ bytes, whileLive, whileRefreshed, onceDisposed }))
+if (redis.isOpen) await redis.close()
