@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto'
 import { constants, type FileHandle, lstat, mkdir, open, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { sleep } from '../clock.ts'
+import { jsonObject } from '../http/json.ts'
 import { own } from '../tokens.ts'
 import type { Stamped } from './judge.ts'
 
@@ -101,20 +102,15 @@ async function isTrusted(uid: number, path: string): Promise<boolean> {
 const refusal = (path: string, what: string): Error => new Error(`Expected a file that is ours: ${path} ${what}`)
 
 function parse<R extends Stamped>(content: string): Standing<R> | undefined {
-  try {
-    const value: unknown = JSON.parse(content)
-    if (typeof value !== 'object' || value === null) return undefined
-    const [stamp, past, record] = [own(value, 'stamp'), own(value, 'past'), own(value, 'record')]
-    if (!isStamp(stamp) || stamp === NONE) return undefined
-    const isRecord = typeof record === 'object' && record !== null && own(record, 'stamp') === stamp
-    if (!isRecord && record !== null) return undefined
-    return {
-      stamp,
-      past: Array.isArray(past) ? past.filter(isStamp) : [],
-      record: isRecord ? (record as unknown as R) : undefined,
-    }
-  } catch {
-    return undefined
+  const value = jsonObject(content) ?? {}
+  const [stamp, past, record] = [own(value, 'stamp'), own(value, 'past'), own(value, 'record')]
+  if (!isStamp(stamp) || stamp === NONE) return undefined
+  const isRecord = typeof record === 'object' && record !== null && own(record, 'stamp') === stamp
+  if (!isRecord && record !== null) return undefined
+  return {
+    stamp,
+    past: Array.isArray(past) ? past.filter(isStamp) : [],
+    record: isRecord ? (record as unknown as R) : undefined,
   }
 }
 

@@ -5,22 +5,15 @@ import { resolve } from 'node:path'
 import { isCode } from '../coordination/file-content.ts'
 import { fileJudge } from '../coordination/file-judge.ts'
 import { watchFile } from '../coordination/file-watch.ts'
-import type { Stamped } from '../coordination/judge.ts'
 import { judgedLease, type LeaseRecord, leaseLock } from '../coordination/lease.ts'
 import { notify } from '../events.ts'
-import { createId } from '../id.ts'
 import { expected, ownOptions } from '../option-check.ts'
-import type { StoredSession, TokenStore } from '../ports.ts'
-import { own, readStoredSession } from '../tokens.ts'
-import { judgedStore, NOTHING } from './judged.ts'
+import type { TokenStore } from '../ports.ts'
+import { judgedStore, NOTHING, type SessionRecord, sessionRecords } from './judged.ts'
 
 export interface FileStoreOptions {
   /** The file of the session, for this alone. A relative path is resolved when the store is made. */
   path: string
-}
-
-interface SessionRecord extends Stamped {
-  readonly session: StoredSession
 }
 
 /** Who holds the lock, so that its death can be seen from the same machine. */
@@ -59,10 +52,7 @@ export function fileStore(options: FileStoreOptions): TokenStore {
   const locks = fileJudge<Holder>(`${path}.lock`, { isDurable: false })
   return judgedStore(
     judge,
-    {
-      open: (record) => readStoredSession(own(record, 'session')),
-      seal: (session) => ({ stamp: createId(), session }),
-    },
+    sessionRecords,
     {
       listen: (hear) =>
         watchFile(path, () => {

@@ -4,7 +4,9 @@
  * right after has lost nothing.
  */
 import type { Judge, Stamped } from '../coordination/judge.ts'
+import { createId } from '../id.ts'
 import type { StoredSession, TokenStore } from '../ports.ts'
+import { own, readStoredSession } from '../tokens.ts'
 
 export interface Copies<R extends Stamped> {
   /** The session that a record stands for; null where there is none to be had in time. */
@@ -13,6 +15,16 @@ export interface Copies<R extends Stamped> {
   seal(next: StoredSession): R | Promise<R>
   /** Told how a write went: what was sealed for `next` (both null for a removal) and what stood before it. */
   settle?(write: { next: StoredSession | null; sealed: R | null; before: R | undefined; hasWon: boolean }): void
+}
+
+/** A record that holds the session itself, where a judge can keep it. */
+export interface SessionRecord extends Stamped {
+  readonly session: StoredSession
+}
+
+export const sessionRecords: Copies<SessionRecord> = {
+  open: (record) => readStoredSession(own(record, 'session')),
+  seal: (session) => ({ stamp: createId(), session }),
 }
 
 /** What others are told by, and told of: the stamp of what stands now. */

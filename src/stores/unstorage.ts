@@ -1,14 +1,11 @@
 /** The session in any storage that unstorage has a driver for, kept as well as drivers without a compare-and-set can keep it. */
 
-import type { Stamped } from '../coordination/judge.ts'
 import { judgedLease, type LeaseRecord, leaseLock } from '../coordination/lease.ts'
 import { type UnstorageLike, unstorageJudge } from '../coordination/unstorage-judge.ts'
 import { watchKey } from '../coordination/unstorage-watch.ts'
-import { createId } from '../id.ts'
 import { expected, ownOptions } from '../option-check.ts'
-import type { StoredSession, TokenStore } from '../ports.ts'
-import { own, readStoredSession } from '../tokens.ts'
-import { type JudgedStore, judgedStore, NOTHING } from './judged.ts'
+import type { TokenStore } from '../ports.ts'
+import { type JudgedStore, judgedStore, NOTHING, type SessionRecord, sessionRecords } from './judged.ts'
 
 export type { UnstorageLike }
 
@@ -17,14 +14,11 @@ export interface UnstorageStoreOptions {
   storage: UnstorageLike
   /**
    * The key of the session in it; beside it there is `<key>.lock`. unstorage would shorten or change a key with `?`, `/`, `\`,
-   * `::`, a `:` at an end, or a part that is `.` or `..`: such a key is refused, and one that ends in `.lock`: two sessions could end up under one.
+   * `::`, a `:` at an end, or a part that is `.` or `..`: such a key is refused, and one that ends in `.lock`, since two sessions
+   * could end up under one.
    * @default 'relatch'
    */
   key?: string | undefined
-}
-
-interface SessionRecord extends Stamped {
-  readonly session: StoredSession
 }
 
 /** How often to look whether the lock is free. */
@@ -60,10 +54,7 @@ export function unstorageStore(options: UnstorageStoreOptions): TokenStore {
   const lease = judgedLease(unstorageJudge<LeaseRecord>(storage, `${key}.lock`))
   const store = judgedStore(
     judge,
-    {
-      open: (record) => readStoredSession(own(record, 'session')),
-      seal: (session) => ({ stamp: createId(), session }),
-    },
+    sessionRecords,
     {
       listen(hear) {
         const look = async (): Promise<void> => hear((await judge.read())?.stamp ?? NOTHING)
