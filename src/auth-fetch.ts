@@ -5,18 +5,17 @@
 import { type AuthSession, carrying, Session } from './auth-session.ts'
 import { monotonicNow, within } from './clock.ts'
 import { abortable } from './coordination/abortable.ts'
-import { notify } from './events.ts'
 import { drain } from './http/body-text.ts'
 import type { Replay } from './http/replay.ts'
 import type { Live } from './live.ts'
 import { type AuthFetchOptions, readOptions, type Settings } from './options.ts'
-import { type Call, endpointOf, isRequest, openCall, summaryOf } from './pipeline/call.ts'
+import { type Call, endpointOf, isRequest, locate, openCall, summaryOf } from './pipeline/call.ts'
 import { byStatus, classified } from './pipeline/classify.ts'
 import { deny } from './pipeline/deny.ts'
 import { remember } from './pipeline/failures.ts'
 import { isReady, prepare } from './pipeline/prepare.ts'
 import { recover, stillOurs } from './pipeline/recover.ts'
-import { hand, send } from './pipeline/send.ts'
+import { hand, observe, send } from './pipeline/send.ts'
 import { type Pipeline, sharedSession } from './pipeline/shared-session.ts'
 import { tellerOf, told } from './pipeline/trace.ts'
 import type { Verdict } from './ports.ts'
@@ -55,8 +54,6 @@ function authFetch(this: Session, input: RequestInfo | URL, init?: RequestInit, 
   return request(this, input, init, rest.length === 0 ? null : rest)
 }
 
-const ABSOLUTE = /^https?:\/\//i
-
 /** 1. Foreign requests, and those whose caller brings credentials, are none of our business. */
 function request(
   pipeline: Pipeline,
@@ -94,7 +91,7 @@ async function carry(pipeline: Pipeline, call: Call): Promise<Response> {
   call.tell?.({ stage: 'answered', status: response.status })
   if (isRefreshers) return response
   const verdict =
-    settings.classify || response.redirected ? await judge(settings, call, response) : byStatus(response.status)
+    settings.looksCloser || response.redirected ? await judge(settings, call, response) : byStatus(response.status)
   observe(settings, call, response)
   if (verdict === 'pass') {
     call.replay?.release()
@@ -171,30 +168,12 @@ function again(replay: Replay, { refreshTimeoutMs }: Settings, { signal }: Call)
 /** What an answer means; that of another origin, to which a redirect has led, means nothing to us (O1). */
 async function judge(settings: Settings, call: Call, response: Response): Promise<Verdict> {
   if (response.redirected && response.url !== '' && !settings.isOurs(new URL(response.url))) return 'pass'
-  if (settings.classify === undefined) return byStatus(response.status)
+  if (!settings.looksCloser) return byStatus(response.status)
   try {
-    return await abortable(classified(settings.classify, call, response), call.signal)
+    return await abortable(classified(settings, call, response), call.signal)
   } catch (error) {
     void drain(response)
     throw error
-  }
-}
-
-/** Shows an answer to the scheme, whose mistakes must not cost the caller a response. */
-function observe({ scheme }: Settings, { method, url }: Call, response: Response): void {
-  if (typeof scheme.observe === 'function') notify(() => scheme.observe?.(response, { method, url }))
-}
-
-/** The parsed URL, or null where the transport is to say what is wrong with it. */
-function locate(input: RequestInfo | URL, settings: Settings): URL | null {
-  // A copy: what was decided on is what is sent, and sent again, whatever the caller does with the object meanwhile.
-  if (input instanceof URL) return new URL(input)
-  const text = isRequest(input) ? input.url : String(input)
-  try {
-    // With its two slashes it is absolute and needs no base; `https:host` is a path to a base of that scheme.
-    return ABSOLUTE.test(text) ? new URL(text) : new URL(text, settings.base())
-  } catch {
-    return null
   }
 }
 

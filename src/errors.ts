@@ -21,6 +21,12 @@ export type AuthErrorCode =
   | 'login-timeout'
   /** Login redirects brought no session too many times in a row; nothing navigates until `retryAfterMs` have passed. */
   | 'login-loop'
+  /** The answer on the return page is none that this client has asked for: nothing was exchanged or stored. */
+  | 'callback-refused'
+  /** The authorization server granted nothing: it said so (`oauthError`), could not be reached, or nobody signed in. */
+  | 'authorization-failed'
+  /** A metadata document, or its address, broke the rules of RFC 8414 or RFC 9728 (or could not be had: `retryable`). */
+  | 'metadata-refused'
   /** The refresher asked for a refresh, which would wait for itself. */
   | 'reentrant-refresh'
   /** The store failed, and memory could not stand in for it. No store in this version does so: they degrade to memory. */
@@ -43,6 +49,10 @@ export class AuthError extends Error {
   readonly code: AuthErrorCode
   readonly retryable: boolean
   declare readonly retryAfterMs?: number
+  /** The error code of an authorization server (RFC 6749 §5.2), where one was given. */
+  declare readonly oauthError?: string
+  /** The HTTP status of what failed, where there was one. */
+  declare readonly status?: number
 
   constructor(code: AuthErrorCode, message: string, details: AuthErrorDetails = {}) {
     const { cause, retryable = false, retryAfterMs } = { __proto__: null, ...details } as AuthErrorDetails

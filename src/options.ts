@@ -14,6 +14,7 @@ import type {
 } from './ports.ts'
 import { bearer } from './schemes/bearer.ts'
 import { memoryStore } from './stores/memory.ts'
+import { own } from './tokens.ts'
 
 /** An option given as `undefined` counts as not given; an unknown one is a `TypeError`. */
 export interface AuthFetchOptions {
@@ -108,8 +109,14 @@ export type Settings = Readonly<Record<Limits, number>> & {
   readonly scheme: AuthScheme
   /** Headers that, when the caller sets them, make the request the caller's own (O3). */
   readonly callerHeaders: readonly string[]
-  /** Whether the scheme sets headers that a platform forwards across origins, so that we must follow redirects (O2). */
-  readonly followsRedirects: boolean
+  /** What the scheme sets, and `authorization`: gone from each further send before the scheme sets it anew. */
+  readonly ourHeaders: readonly string[]
+  /** Those that a platform forwards across origins, so that where they are set we must follow redirects (O2). */
+  readonly forwardedHeaders: readonly string[]
+  readonly isAmbient: boolean
+  readonly credentials: NonNullable<RequestInit['credentials']> | undefined
+  /** Whether an answer's status may not be all that is to be looked at. */
+  readonly looksCloser: boolean
   /** To be called detached: a native fetch called as a method throws. */
   readonly transport: typeof fetch
 }
@@ -175,7 +182,9 @@ function readSettings(given: AuthFetchOptions): Omit<Settings, 'madeOf'> {
   }
   if (!Number.isInteger(limits.refreshRetries)) throw expected('refreshRetries', 'a whole number')
 
-  const schemeHeaders = scheme.headers.map((name) => name.toLowerCase())
+  const ourHeaders = [...new Set(['authorization', ...scheme.headers.map((name) => name.toLowerCase())])]
+  // By own member, because a polluted prototype must not send cookies anywhere (O4).
+  const isAmbient = own(scheme, 'isAmbient') === true
   return {
     ...limits,
     refresh: given.refresh,
@@ -186,8 +195,13 @@ function readSettings(given: AuthFetchOptions): Omit<Settings, 'madeOf'> {
     base: baseUrl === undefined ? pageUrl : () => baseUrl,
     isOurs: originTest(origins, baseUrl, allowInsecure),
     scheme,
-    callerHeaders: [...new Set(['authorization', ...schemeHeaders])],
-    followsRedirects: schemeHeaders.some((name) => name !== 'authorization'),
+    // A CSRF header is no credential: clients that set it themselves (axios does) are recovered as well.
+    callerHeaders: isAmbient ? ['authorization'] : ourHeaders,
+    ourHeaders,
+    forwardedHeaders: ourHeaders.slice(1),
+    isAmbient,
+    credentials: own(scheme, 'credentials') as Settings['credentials'],
+    looksCloser: given.classify !== undefined || typeof scheme.denialReason === 'function',
     // Read at each call, because Sentry and MSW patch the global.
     transport: given.fetch ?? ((...args) => globalThis.fetch(...args)),
   }

@@ -49,6 +49,25 @@ export interface AuthScheme {
   observe?(response: Response, request: SchemeRequest): void
   /** What would cure this 401. Default: 'refresh'. 'again' = the same tokens with what `observe` learned. */
   cure?(challenges: readonly Challenge[]): Cure
+  /**
+   * true: the credential is not ours to hold (an HttpOnly cookie). `attach` is then called for every request to our origins,
+   * with null where no tokens are held; and a caller who sets `headers` himself brings no credentials by that.
+   */
+  isAmbient?: boolean
+  /** fetch's `credentials` for requests to other origins than the page's own that leave them at their default. */
+  credentials?: NonNullable<RequestInit['credentials']>
+  /**
+   * Looks at an answer of status 400 or above, other than 401: why it is a denial, where the scheme knows. May clone it, and
+   * must not read it.
+   */
+  denialReason?(response: Response): Denial['reason'] | undefined | Promise<Denial['reason'] | undefined>
+  /**
+   * The fetch of a refresher, with what the scheme adds to a token request (a DPoP proof, a CSRF header).
+   *
+   * @param bare the transport, which follows no redirect
+   * @param locate the URL of a request to one of our origins, else null
+   */
+  refresherFetch?(bare: typeof fetch, locate: (input: RequestInfo | URL) => URL | null): typeof fetch
 }
 
 export type Cure = 'refresh' | 'again' | 'step-up' | 'login'
@@ -62,7 +81,7 @@ export interface RefreshContext {
   reason: RefreshReason
   /** Fires when `refreshTimeoutMs` have passed. */
   signal: AbortSignal
-  /** The bare transport: never recovers, never follows redirects, never caches. */
+  /** The bare transport: never recovers, never follows redirects, never caches. With what the scheme adds to token requests. */
   fetch: typeof fetch
 }
 
@@ -92,7 +111,7 @@ export interface ProblemDetails {
 
 /** A 403: the server knows who asks, and says no. */
 export interface Denial {
-  /** `csrf` is for schemes that know such a refusal; with `bearer()` it does not occur. */
+  /** `csrf`: the request's CSRF token was refused, not the user. For schemes that know such a refusal: `cookie()`. */
   reason: 'insufficient-scope' | 'csrf' | 'forbidden'
   request: RequestSummary
   /** A clone: reading it leaves the caller's response untouched. */
@@ -109,6 +128,8 @@ export interface LoginNeed {
   reason: 'no-session' | 'session-over' | 'refresh-refused'
   request: RequestSummary
   challenges: readonly Challenge[]
+  /** Where the resource describes itself, RFC 9728 §5.1: named by the challenge, https or loopback, never fetched by us. */
+  resourceMetadata?: string
   /** Where to bring the user back to: path, query and hash on the page's own origin; '/' outside a browser. */
   returnTo: string
   /** Fires when the login is no longer needed: somebody signed in elsewhere, it took too long, or the instance is gone. */
@@ -123,6 +144,8 @@ export interface StepUpNeed {
   scopes: readonly string[]
   request: RequestSummary
   challenges: readonly Challenge[]
+  /** As in `LoginNeed`. */
+  resourceMetadata?: string
   signal: AbortSignal
 }
 

@@ -58,7 +58,7 @@ function denialOf(call: Call, response: Response): KeptDenial {
     return source
   }
   const denial: Denial = {
-    reason: isScope ? 'insufficient-scope' : 'forbidden',
+    reason: call.denialReason ?? (isScope ? 'insufficient-scope' : 'forbidden'),
     request: summaryOf(call),
     challenges,
     requiredScopes: scopesOf(challenges),

@@ -1,5 +1,6 @@
 /** Remembers why a response that was handed back is a 401 or a 403, for the code that holds only the response. */
 import { type Challenge, parseChallenges } from '../http/challenge.ts'
+import { isSecure } from '../http/origins.ts'
 import { currentPage } from '../login/current-page.ts'
 import type { LoginNeed, StepUpNeed } from '../ports.ts'
 import { type AuthFailure, type Call, summaryOf } from './call.ts'
@@ -47,6 +48,14 @@ export const mayAskForStepUp = (response: Response): boolean =>
 export const stepUpChallenge = (challenges: readonly Challenge[]): Challenge | undefined =>
   challenges.find(({ params }) => params.error === STEP_UP)
 
+/** The first address that any challenge names, RFC 9728 §5.1; one that nobody should follow is not handed on. */
+function resourceMetadataOf(challenges: readonly Challenge[]): Pick<LoginNeed, 'resourceMetadata'> {
+  const address = challenges.find(({ params }) => params.resource_metadata)?.params.resource_metadata
+  return address !== undefined && URL.canParse(address) && isSecure(new URL(address))
+    ? { resourceMetadata: address }
+    : {}
+}
+
 /** @param signal default: one that never fires, for a need that nobody waits on */
 export function loginNeed(
   call: Call,
@@ -54,7 +63,14 @@ export function loginNeed(
   challenges: readonly Challenge[],
   signal: AbortSignal = new AbortController().signal,
 ): LoginNeed {
-  return { reason, request: summaryOf(call), challenges, returnTo: currentPage(), signal }
+  return {
+    reason,
+    request: summaryOf(call),
+    challenges,
+    ...resourceMetadataOf(challenges),
+    returnTo: currentPage(),
+    signal,
+  }
 }
 
 export function stepUpNeed(
@@ -70,6 +86,7 @@ export function stepUpNeed(
     scopes: Object.freeze(words(params.scope)),
     request: summaryOf(call),
     challenges,
+    ...resourceMetadataOf(challenges),
     signal,
   }
 }

@@ -1,8 +1,10 @@
 /** Sends a call with a session's credentials, once. Knows nothing of answers other than redirects. */
 import { abortable } from '../coordination/abortable.ts'
+import { notify } from '../events.ts'
 import { CREDENTIAL_HEADERS, followRedirects, type Hop } from '../http/redirects.ts'
 import type { Live } from '../live.ts'
 import type { Settings } from '../options.ts'
+import type { SchemeRequest } from '../ports.ts'
 import type { TokenSet } from '../tokens.ts'
 import { type Call, ownInit } from './call.ts'
 import { secretsOf, withoutSecrets } from './secrets.ts'
@@ -14,17 +16,27 @@ import { secretsOf, withoutSecrets } from './secrets.ts'
 export function send(settings: Settings, call: Call, live: Live | null, body?: BodyInit): Promise<Response> {
   const headers = call.sends === 0 ? call.headers : cleanHeaders(settings, call)
   // No promise and no closure where the scheme makes no promise: this is the hot path.
-  const attached = live?.tokens ? attach(settings, headers, live.tokens, call) : undefined
+  const attached = attach(settings, headers, live, call)
   return attached
-    ? abortable(attached, call.signal).then(() => transmit(settings, call, live, initOf(call, headers, body)))
-    : transmit(settings, call, live, initOf(call, headers, body))
+    ? abortable(attached, call.signal).then(() => transmit(settings, call, live, initOf(settings, call, headers, body)))
+    : transmit(settings, call, live, initOf(settings, call, headers, body))
 }
 
 function transmit(settings: Settings, call: Call, live: Live | null, init: RequestInit): Promise<Response> {
-  if (settings.followsRedirects && (init.redirect ?? call.request?.redirect ?? 'follow') === 'follow') {
+  const { forwardedHeaders } = settings
+  if (
+    forwardedHeaders.length > 0 &&
+    (init.redirect ?? call.request?.redirect ?? 'follow') === 'follow' &&
+    forwardedHeaders.some((name) => (init.headers as Headers).has(name))
+  ) {
     return sendFollowing(settings, call, live, init)
   }
   return hand(settings, call.target, init, call.rest)
+}
+
+/** Shows an answer to the scheme, whose mistakes must not cost the caller a response. */
+export function observe({ scheme }: Settings, { method, url }: Pick<Call, 'method' | 'url'>, response: Response): void {
+  if (typeof scheme.observe === 'function') notify(() => scheme.observe?.(response, { method, url }))
 }
 
 /** Calls the transport detached, with whatever the client hands its fetch beyond init. */
@@ -37,17 +49,18 @@ export function hand(
   return rest === null ? transport(target, init) : transport(target, init, ...(rest as []))
 }
 
-/** The caller's headers without ours: none of those was the caller's, or the call would not be here (O3). */
-function cleanHeaders({ callerHeaders }: Settings, call: Call): Headers {
+/** The caller's headers without ours, which the scheme is about to set anew; a caller's credentials never come here (O3). */
+function cleanHeaders({ ourHeaders }: Settings, call: Call): Headers {
   if (!call.hasHeaders) return new Headers()
   const headers = new Headers(call.headers)
-  for (const name of callerHeaders) headers.delete(name)
+  for (const name of ourHeaders) headers.delete(name)
   return headers
 }
 
-function initOf(call: Call, headers: Headers, body: BodyInit | undefined): RequestInit {
+function initOf(settings: Settings, call: Call, headers: Headers, body: BodyInit | undefined): RequestInit {
   const init = call.sends++ === 0 ? call.init : ownInit(call.init)
   const { replay } = call
+  if (settings.credentials !== undefined && isCrossOrigin(call)) init.credentials ??= settings.credentials
   init.headers = headers
   if (body !== undefined) {
     init.body = body
@@ -58,12 +71,19 @@ function initOf(call: Call, headers: Headers, body: BodyInit | undefined): Reque
   return init
 }
 
+/** Whether cookies go along only if that is said, and the caller has not said anything. */
+const isCrossOrigin = ({ url, request }: Call): boolean =>
+  url.origin !== globalThis.location?.origin && (request?.credentials ?? 'same-origin') === 'same-origin'
+
 function attach(
-  { scheme }: Settings,
+  { scheme, isAmbient }: Settings,
   headers: Headers,
-  tokens: TokenSet,
-  { method, url }: Pick<Call, 'method' | 'url'>,
+  live: Pick<Live, 'tokens'> | null,
+  { method, url }: SchemeRequest,
 ): Promise<void> | void {
+  // What an ambient scheme is given may be null; others are never asked without tokens.
+  const tokens = (live?.tokens ?? null) as TokenSet
+  if (tokens === null && !isAmbient) return
   const fail = (error: unknown): never => {
     throw withoutSecrets(error, secretsOf(tokens))
   }
@@ -78,17 +98,20 @@ async function sendFollowing(settings: Settings, call: Call, live: Live | null, 
   const { replay, request, target, rest, url } = call
   const hasBody = (init.body ?? request?.body ?? null) !== null
   const first = await hand(settings, target, Object.assign(ownInit(init), { redirect: 'manual' }), rest)
+  observe(settings, call, first)
   return followRedirects(first, { url, method: call.method.toUpperCase(), hasBody }, async (hop: Hop) => {
     const headers = cleanHeaders(settings, call)
     for (const name of hop.isHome ? hop.droppedHeaders : [...hop.droppedHeaders, ...CREDENTIAL_HEADERS])
       headers.delete(name)
-    if (hop.isHome && live?.tokens) await attach(settings, headers, live.tokens, hop)
+    if (hop.isHome) await attach(settings, headers, live, hop)
     const body = hop.hasBody ? (replay ? await replay.again() : init.body) : null
     if (hop.hasBody && body === null) throw new TypeError('fetch failed: a redirect asks for a body that is gone')
     const { mode, credentials, cache, referrer, referrerPolicy, integrity, keepalive } = request ?? ({} as Request)
     const inherited = request ? { mode, credentials, cache, referrer, referrerPolicy, integrity, keepalive } : {}
     const next = Object.assign(ownInit(inherited), init, { method: hop.method, headers, body, redirect: 'manual' })
     if (call.signal !== undefined) next.signal = call.signal
-    return hand(settings, hop.url.href, next, rest)
+    const answer = await hand(settings, hop.url.href, next, rest)
+    if (hop.isHome) observe(settings, hop, answer)
+    return answer
   })
 }

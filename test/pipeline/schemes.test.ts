@@ -295,3 +295,169 @@ describe('cure()', () => {
     expect((await api('/me')).status).toBe(200)
   })
 })
+
+describe('isAmbient', () => {
+  const ambient = (traits: Partial<AuthScheme> = {}): AuthScheme =>
+    schemeWith({
+      isAmbient: true,
+      headers: ['X-Csrf'],
+      attach: (headers, tokens: TokenSet | null) => headers.set('x-csrf', `for ${tokens?.accessToken ?? 'nobody'}`),
+      ...traits,
+    })
+  const guards = (transport: { sent: ReadonlyArray<{ headers: Headers }> }): Array<string | null> =>
+    transport.sent.map(({ headers }) => headers.get('x-csrf'))
+
+  it('O2 attach() is called for nobody, for a cookie session, and with tokens; never for a foreign origin', async () => {
+    const { api, transport } = client(ambient(), () => ok(), { store: memoryStore(), refresh: async () => null })
+    await api('/me')
+    await api.signIn(true)
+    await api('/me')
+    await api.signIn({ accessToken: 'held' })
+    await api('/me')
+    await api('https://other.test/me')
+    expect(guards(transport)).toEqual(['for nobody', 'for nobody', 'for held', null])
+  })
+
+  it('O3 a caller who sets its header is recovered all the same; the replay has a fresh one', async () => {
+    const { api, transport, refreshes } = client(ambient(), (_sent, index) => (index === 0 ? unauthorized() : ok()))
+    expect((await api('/me', { method: 'POST', headers: { 'x-csrf': 'theirs' } })).status).toBe(200)
+    expect(guards(transport)).toEqual(['for old', 'for new'])
+    expect(refreshes()).toBe(1)
+  })
+
+  it('O4 is not read off a polluted prototype', async () => {
+    Object.assign(Object.prototype, { isAmbient: true, credentials: 'include' })
+    try {
+      const { api, transport } = client(schemeWith({}), () => ok(), { store: memoryStore(), refresh: async () => null })
+      await api('/me')
+      expect(transport.sent.map(({ init }) => init && Object.keys(init))).toEqual([['headers']])
+    } finally {
+      Reflect.deleteProperty(Object.prototype, 'isAmbient')
+      Reflect.deleteProperty(Object.prototype, 'credentials')
+    }
+  })
+})
+
+describe('refresherFetch()', () => {
+  it('R5 O2 wraps the refresher’s fetch, and knows which of its requests go to our origins', async () => {
+    const located: unknown[] = []
+    const scheme = schemeWith({
+      refresherFetch: (bare, locate) => async (input, init) => {
+        located.push(locate(input)?.href)
+        return bare(input, { ...init, headers: { 'x-signed': 'yes' } })
+      },
+    })
+    const { api, transport } = client(scheme, accepting('new'), {
+      refresh: async ({ fetch }) => {
+        for (const place of ['/refresh', 'https://other.test/refresh', 'http://[']) await fetch(place).catch(() => {})
+        return { accessToken: 'new' }
+      },
+    })
+    expect((await api('/me')).status).toBe(200)
+    expect(located).toEqual(['https://api.test/refresh', undefined, undefined])
+    expect(transport.sent.map(({ url, headers }) => `${url} ${headers.get('x-signed')}`).slice(1, 3)).toEqual([
+      'https://api.test/refresh yes',
+      'https://other.test/refresh yes',
+    ])
+  })
+})
+
+describe('credentials', () => {
+  const sendingCookies = schemeWith({ credentials: 'include' })
+  const sent = async (input: RequestInfo | URL, init?: RequestInit): Promise<unknown> => {
+    const { api, transport } = client(sendingCookies, () => ok())
+    await api(input, init)
+    return transport.sent[0]?.init?.credentials
+  }
+
+  it('O2 are what a request to another origin than the page’s gets, where its caller left them', async () => {
+    expect(await sent('/me')).toBe('include')
+    expect(await sent(new Request('https://api.test/me'))).toBe('include')
+    expect(await sent('https://other.test/me')).toBe(undefined)
+  })
+
+  it('O2 are the caller’s where the caller says them', async () => {
+    expect(await sent('/me', { credentials: 'omit' })).toBe('omit')
+    expect(await sent(new Request('https://api.test/me', { credentials: 'omit' }))).toBe(undefined)
+  })
+
+  it('O2 are left alone on the page’s own origin, where cookies go along anyway', async () => {
+    Object.assign(globalThis, { location: new URL('https://api.test/page') })
+    try {
+      expect(await sent('/me')).toBe(undefined)
+    } finally {
+      Reflect.deleteProperty(globalThis, 'location')
+    }
+  })
+})
+
+describe('denialReason()', () => {
+  const refusing = schemeWith({ denialReason: ({ status }) => (status === 419 ? 'csrf' : undefined) })
+
+  it('D1 D3 makes a denial of what is none by its status: one callback, never sent again', async () => {
+    const reasons: string[] = []
+    const { api, transport, refreshes } = client(refusing, () => new Response('expired', { status: 419 }), {
+      onPermissionDenied: ({ reason }) => void reasons.push(reason),
+    })
+    const response = await api('/me', { method: 'POST' })
+    expect([response.status, await response.text()]).toEqual([419, 'expired'])
+    expect(authFailureOf(response)).toMatchObject({ reason: 'csrf' })
+    expect([reasons, transport.sent.length, refreshes()]).toEqual([['csrf'], 1, 0])
+  })
+
+  it('D2 leaves a 403 that it knows nothing of as it is', async () => {
+    const { api } = client(
+      refusing,
+      () => new Response(null, { status: 403, headers: { 'www-authenticate': 'Bearer error="insufficient_scope"' } }),
+    )
+    expect(authFailureOf(await api('/me'))).toMatchObject({ reason: 'insufficient-scope' })
+  })
+
+  it('D3 the app’s classify() has the last word', async () => {
+    const { api } = client(refusing, () => new Response(null, { status: 419 }), { classify: () => 'pass' })
+    const response = await api('/me')
+    expect([response.status, authFailureOf(response)]).toEqual([419, null])
+  })
+
+  it('D1 is not asked about a 401, nor about what is no error', async () => {
+    const asked: number[] = []
+    const scheme = schemeWith({ denialReason: ({ status }) => void asked.push(status) })
+    const statuses = [204, 304, 401, 200, 400, 403, 500]
+    const { api } = client(scheme, () => new Response(null, { status: statuses.shift() ?? 200 }))
+    while (statuses.length > 0) await api('/me')
+    expect(asked).toEqual([400, 403, 500])
+  })
+
+  it('E3 throws: as if it had said nothing', async () => {
+    const scheme = schemeWith({
+      denialReason() {
+        throw new Error('broken')
+      },
+    })
+    const { api } = client(scheme, () => new Response(null, { status: 403 }))
+    expect(authFailureOf(await api('/me'))).toMatchObject({ reason: 'forbidden' })
+  })
+})
+
+describe('resource_metadata', () => {
+  const RESOURCE = 'https://api.test/.well-known/oauth-protected-resource'
+  const needAfter = async (challenge: string): Promise<object | null> => {
+    const { api } = client(schemeWith({}), () => unauthorized(challenge), { refresh: undefined })
+    return authFailureOf(await api('/me'))
+  }
+
+  it.each([
+    `Bearer resource_metadata="${RESOURCE}"`,
+    `DPoP algs="ES256", Bearer error="invalid_token", resource_metadata="${RESOURCE}"`,
+    `Bearer error="insufficient_user_authentication", resource_metadata="${RESOURCE}"`,
+  ])('L1 L5 RFC 9728 is offered: %s', async (challenge) => {
+    expect(await needAfter(challenge)).toMatchObject({ resourceMetadata: RESOURCE })
+  })
+
+  it.each(['javascript:alert(1)', 'http://api.test/meta', '/relative', 'https://', ''])(
+    'L1 what nobody should follow is not offered: %j',
+    async (address) => {
+      expect(await needAfter(`Bearer resource_metadata="${address}"`)).not.toHaveProperty('resourceMetadata')
+    },
+  )
+})

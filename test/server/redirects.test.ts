@@ -86,6 +86,19 @@ function expectClean(arrivals: readonly Arrival[]): void {
     expect(message.rawHeaders.join('\n')).not.toMatch(/authorization|x-api-key|dpop|at-secret/i)
 }
 
+it('O2 R1 the scheme sees the answer of every hop at home, and none of another origin before the last', async () => {
+  const seen: string[] = []
+  const scheme: AuthScheme = {
+    ...keyed(),
+    observe: ({ status }, { url }) => void seen.push(`${status} ${url.origin}`),
+  }
+  await client({ scheme })(chain(307, home.url, home.url, `${home.url}/end`))
+  expect(seen.slice(0, 3)).toEqual([`307 ${home.url}`, `307 ${home.url}`, `200 ${home.url}`])
+  seen.length = 0
+  await client({ scheme })(chain(307, home.url, other.url, `${other.url}/end`))
+  expect(seen).not.toContain(`307 ${other.url}`)
+})
+
 describe.each(schemes)('%s', (_, scheme) => {
   const places: Array<[string, () => string]> = [
     ['another host', () => home.otherHost],
