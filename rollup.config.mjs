@@ -11,7 +11,12 @@ const entries = {
   index: 'index',
   devtools: 'devtools/index',
   ky: 'adapters/ky',
+  oauth: 'oauth/index',
   react: 'adapters/react',
+  'schemes/api-key': 'schemes/api-key',
+  'schemes/basic': 'schemes/basic',
+  'schemes/cookie': 'schemes/cookie',
+  'schemes/dpop': 'schemes/dpop',
   'stores/file': 'stores/file',
   'stores/indexeddb': 'stores/indexeddb',
   'stores/redis': 'stores/redis',
@@ -27,12 +32,13 @@ const input = (extension) =>
 // Without this rollup would cut what the entries share into many chunks with hashed names. What nothing in the core imports
 // is the entries' own, or in the chunk of those that share it.
 const chunks = {
-  'stores/tabs': /\/build\/(?:stores\/tabs|coordination\/(?:indexeddb-judge|tab-))/,
+  'stores/records': /\/build\/coordination\/indexeddb-judge/,
+  'stores/tabs': /\/build\/(?:stores\/tabs|coordination\/tab-)/,
   'stores/judged': /\/build\/(?:stores\/judged|coordination\/(?:judge|lease))/,
 }
 const isShared = (id) => Object.values(chunks).some((files) => files.test(id))
 const entriesOwn =
-  /\/build\/(?:adapters\/|devtools\/|testing\/|stores\/(?!memory)|coordination\/(?:file|redis|unstorage)-)/
+  /\/build\/(?:adapters\/|devtools\/|oauth\/|testing\/|schemes\/(?!bearer)|stores\/(?!memory)|coordination\/(?:file|redis|unstorage)-)/
 
 const manualChunks = (id) => {
   const shared = Object.keys(chunks).find((name) => chunks[name].test(id))

@@ -9,7 +9,7 @@ import { drain } from './http/body-text.ts'
 import type { Replay } from './http/replay.ts'
 import type { Live } from './live.ts'
 import { type AuthFetchOptions, readOptions, type Settings } from './options.ts'
-import { type Call, endpointOf, isRequest, locate, openCall, summaryOf } from './pipeline/call.ts'
+import { type Call, endpointOf, isRequest, openCall, summaryOf } from './pipeline/call.ts'
 import { byStatus, classified } from './pipeline/classify.ts'
 import { deny } from './pipeline/deny.ts'
 import { remember } from './pipeline/failures.ts'
@@ -53,6 +53,8 @@ export function createAuthFetch(options: AuthFetchOptions = {}): AuthFetch {
 function authFetch(this: Session, input: RequestInfo | URL, init?: RequestInit, ...rest: unknown[]): Promise<Response> {
   return request(this, input, init, rest.length === 0 ? null : rest)
 }
+
+const ABSOLUTE = /^https?:\/\//i
 
 /** 1. Foreign requests, and those whose caller brings credentials, are none of our business. */
 function request(
@@ -174,6 +176,19 @@ async function judge(settings: Settings, call: Call, response: Response): Promis
   } catch (error) {
     void drain(response)
     throw error
+  }
+}
+
+/** The parsed URL, or null where the transport is to say what is wrong with it. */
+function locate(input: RequestInfo | URL, settings: Settings): URL | null {
+  // A copy: what was decided on is what is sent, and sent again, whatever the caller does with the object meanwhile.
+  if (input instanceof URL) return new URL(input)
+  const text = isRequest(input) ? input.url : String(input)
+  try {
+    // With its two slashes it is absolute and needs no base; `https:host` is a path to a base of that scheme.
+    return ABSOLUTE.test(text) ? new URL(text) : new URL(text, settings.base())
+  } catch {
+    return null
   }
 }
 

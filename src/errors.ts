@@ -29,7 +29,7 @@ export type AuthErrorCode =
   | 'metadata-refused'
   /** The refresher asked for a refresh, which would wait for itself. */
   | 'reentrant-refresh'
-  /** The store failed, and memory could not stand in for it. No store in this version does so: they degrade to memory. */
+  /** A store failed, and memory could not stand in for it: that of a DPoP key. Those of sessions degrade to memory. */
   | 'store-failed'
 
 /** What an `AuthError` carries beyond its code and message. */

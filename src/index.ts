@@ -22,6 +22,7 @@ export type {
   Refresher,
   RefreshReason,
   RequestSummary,
+  SchemeRefresh,
   SchemeRequest,
   SessionSnapshot,
   StepUpNeed,

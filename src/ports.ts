@@ -62,12 +62,17 @@ export interface AuthScheme {
    */
   denialReason?(response: Response): Denial['reason'] | undefined | Promise<Denial['reason'] | undefined>
   /**
-   * The fetch of a refresher, with what the scheme adds to a token request (a DPoP proof, a CSRF header).
-   *
-   * @param bare the transport, which follows no redirect
-   * @param locate the URL of a request to one of our origins, else null
+   * What the scheme adds to the requests of a refresher (a DPoP proof, a CSRF header): the same transport, with that. It is given
+   * absolute URLs, and told to follow no redirect.
    */
-  refresherFetch?(bare: typeof fetch, locate: (input: RequestInfo | URL) => URL | null): typeof fetch
+  refresherFetch?(transport: typeof fetch, refresh: SchemeRefresh): typeof fetch
+}
+
+/** A refresh as schemes see it. */
+export interface SchemeRefresh {
+  tokens: TokenSet | null
+  /** Whether a URL is on one of the origins that may get credentials. */
+  isOurs: (url: URL) => boolean
 }
 
 export type Cure = 'refresh' | 'again' | 'step-up' | 'login'
@@ -142,6 +147,8 @@ export interface StepUpNeed {
   acrValues: readonly string[]
   maxAgeSeconds?: number
   scopes: readonly string[]
+  /** What the session was granted, as its tokens say it: a stronger login asks for it again. */
+  grantedScope?: string
   request: RequestSummary
   challenges: readonly Challenge[]
   /** As in `LoginNeed`. */

@@ -47,21 +47,6 @@ export interface Call {
 export const isRequest = (value: unknown): value is Request =>
   typeof value === 'object' && value !== null && 'clone' in value && 'headers' in value && 'url' in value
 
-const ABSOLUTE = /^https?:\/\//i
-
-/** The parsed URL, or null where the transport is to say what is wrong with it. */
-export function locate(input: RequestInfo | URL, settings: Settings): URL | null {
-  // A copy: what was decided on is what is sent, and sent again, whatever the caller does with the object meanwhile.
-  if (input instanceof URL) return new URL(input)
-  const text = isRequest(input) ? input.url : String(input)
-  try {
-    // With its two slashes it is absolute and needs no base; `https:host` is a path to a base of that scheme.
-    return ABSOLUTE.test(text) ? new URL(text) : new URL(text, settings.base())
-  } catch {
-    return null
-  }
-}
-
 /** An init that inherits nothing: a polluted `Object.prototype` must not become part of a request (O4). */
 class OwnInit {}
 Object.setPrototypeOf(OwnInit.prototype, null)

@@ -48,12 +48,11 @@ export const mayAskForStepUp = (response: Response): boolean =>
 export const stepUpChallenge = (challenges: readonly Challenge[]): Challenge | undefined =>
   challenges.find(({ params }) => params.error === STEP_UP)
 
-/** The first address that any challenge names, RFC 9728 §5.1; one that nobody should follow is not handed on. */
+/** The first address that a challenge names and that may be followed at all, RFC 9728 §5.1. */
 function resourceMetadataOf(challenges: readonly Challenge[]): Pick<LoginNeed, 'resourceMetadata'> {
-  const address = challenges.find(({ params }) => params.resource_metadata)?.params.resource_metadata
-  return address !== undefined && URL.canParse(address) && isSecure(new URL(address))
-    ? { resourceMetadata: address }
-    : {}
+  const addresses = challenges.map(({ params }) => params.resource_metadata ?? '')
+  const resourceMetadata = addresses.find((address) => URL.canParse(address) && isSecure(new URL(address)))
+  return resourceMetadata === undefined ? {} : { resourceMetadata }
 }
 
 /** @param signal default: one that never fires, for a need that nobody waits on */

@@ -6,7 +6,7 @@ import { after } from '../clock.ts'
 import { AuthError } from '../errors.ts'
 import { isOtherSubject, type Live } from '../live.ts'
 import type { LoginNeed, LoginResult, StepUpNeed } from '../ports.ts'
-import { receiveTokens } from '../tokens.ts'
+import { own, receiveTokens } from '../tokens.ts'
 import type { Call } from './call.ts'
 import type { LoginOutcome, LoginUnderWay, Pipeline } from './shared-session.ts'
 import { waitFor } from './trace.ts'
@@ -123,7 +123,8 @@ export async function stepUp(
   if (onStepUp === undefined || call.hasSteppedUp || callbacks.isInside(call.signal)) return null
   call.hasSteppedUp = true
   const left = new AbortController()
-  const need = makeNeed(left.signal)
+  const grantedScope = used?.tokens && (own(used.tokens, 'scope') as string | undefined)
+  const need: StepUpNeed = { ...makeNeed(left.signal), ...(grantedScope && { grantedScope }) }
   const { request, acrValues, maxAgeSeconds } = need
   events.emit('step-up', { request, acrValues, ...(maxAgeSeconds !== undefined && { maxAgeSeconds }) })
   const before = engine.current()?.sessionId

@@ -11,7 +11,6 @@ import type { Live } from '../live.ts'
 import type { Settings } from '../options.ts'
 import type { Refresher, RefreshReason } from '../ports.ts'
 import { type ReceivedTokens, receiveTokens } from '../tokens.ts'
-import { locate } from './call.ts'
 import { secretsOf, withoutSecrets } from './secrets.ts'
 import { isOver, type RefreshOutcome, refreshKey, type SharedSession } from './shared-session.ts'
 import { type Failure, judgeFailure } from './verdict.ts'
@@ -195,13 +194,12 @@ async function askOnce(
   reason: RefreshReason,
   signal: AbortSignal,
 ): Promise<ReceivedTokens> {
-  const { refresh: refresher, transport, base: baseUrl, scheme } = settings
+  const { refresh: refresher, transport, base: baseUrl, isOurs, scheme } = settings
   const tokens = base?.tokens ? { ...base.tokens } : null
-  const bare = bareFetch(transport, baseUrl(), signal)
   let answer: Awaited<ReturnType<Refresher>> | undefined
   try {
-    const fetch = scheme.refresherFetch?.(bare, (input) => ourUrl(settings, input)) ?? bare
-    const context = { tokens, reason, signal, fetch }
+    const schemed = scheme.refresherFetch?.(transport, { tokens, isOurs }) ?? transport
+    const context = { tokens, reason, signal, fetch: bareFetch(schemed, baseUrl(), signal) }
     answer = await reentry.enter(signal, async () => refresher?.(context))
     if (answer !== null) return receiveTokens(answer)
   } catch (thrown) {
@@ -209,11 +207,6 @@ async function askOnce(
     throw refused(await judgeFailure(answer ?? thrown), withoutSecrets(thrown, secretsOf(tokens)))
   }
   throw refused({ verdict: 'over' }, undefined)
-}
-
-function ourUrl(settings: Settings, input: RequestInfo | URL): URL | null {
-  const url = locate(input, settings)
-  return url !== null && settings.isOurs(url) ? url : null
 }
 
 function refused(failure: Failure, cause: unknown): Refused {

@@ -22,7 +22,12 @@ const publicNames: Record<string, string[]> = {
   ],
   'relatch/devtools': ['defineDevtools', 'devtools'],
   'relatch/ky': ['createKy'],
+  'relatch/oauth': ['oauthClient', 'resourceMetadata'],
   'relatch/react': ['useAuthSession'],
+  'relatch/schemes/api-key': ['apiKey'],
+  'relatch/schemes/basic': ['basic', 'basicCredentials'],
+  'relatch/schemes/cookie': ['cookie'],
+  'relatch/schemes/dpop': ['dpop'],
   'relatch/stores/file': ['fileStore'],
   'relatch/stores/indexeddb': ['indexedDbStore'],
   'relatch/stores/redis': ['redisStore'],
@@ -36,7 +41,7 @@ const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as { exports: 
 
 it('every subpath names files that exist, under each condition', () => {
   const files = Object.values(manifest.exports).flatMap(leaves)
-  expect(files).toHaveLength(11 * 4 + 1)
+  expect(files).toHaveLength(16 * 4 + 1)
   expect(files.filter((file) => !existsSync(file))).toEqual([])
 })
 

@@ -1,6 +1,6 @@
 // What each entry costs an application that has the core already: minified, brotli, with what it imports (react left out).
 import { brotliCompressSync } from 'node:zlib'
-import { build } from 'esbuild'
+import { build, type Format } from 'esbuild'
 import { expect, it } from 'vitest'
 
 /** Bytes over `import { createAuthFetch } from 'relatch'`. */
@@ -9,28 +9,46 @@ const limits: Record<string, number> = {
   'stores/shared-tabs': 1500,
   'stores/web-storage': 1500,
   react: 300,
+  oauth: 15_500,
+  'schemes/dpop': 3600,
+  'schemes/cookie': 1700,
+  'schemes/basic': 400,
+  'schemes/api-key': 400,
 }
 
-const core = await sizeOf(`export { createAuthFetch } from './dist/index.js'`)
+const CORE = `export { createAuthFetch } from './dist/index.js'`
+const everything = (entry: string): string => `export * from './dist/${entry}.js'`
+const cores = new Map<Format, number>()
+for (const format of ['esm', 'iife'] as const) cores.set(format, await sizeOf(CORE, format))
 
 for (const [entry, limit] of Object.entries(limits)) {
   it(`relatch/${entry} adds at most ${limit} bytes`, async () => {
-    const both = await sizeOf(`export { createAuthFetch } from './dist/index.js'; export * from './dist/${entry}.js'`)
-    expect(both - core).toBeLessThanOrEqual(limit)
+    expect(await addedBy(entry)).toBeLessThanOrEqual(limit)
   })
 }
 
 it('an entry is not measured as nothing', async () => {
-  expect(await sizeOf(`export * from './dist/react.js'`)).toBeGreaterThan(100)
-  expect(await sizeOf(`export * from './dist/stores/web-storage.js'`)).toBeGreaterThan(1000)
+  expect(await sizeOf(everything('react'), 'esm')).toBeGreaterThan(100)
+  expect(await sizeOf(everything('stores/web-storage'), 'esm')).toBeGreaterThan(1000)
 })
 
-async function sizeOf(contents: string): Promise<number> {
+/** The median of several bundles: one word in another place moves the difference of two compressed sizes by a hundred bytes. */
+async function addedBy(entry: string): Promise<number> {
+  const bundles = [...cores].flatMap(([format, core]) =>
+    [`${CORE};${everything(entry)}`, `${everything(entry)};${CORE}`].map(
+      async (both) => (await sizeOf(both, format)) - core,
+    ),
+  )
+  const [, lower = 0, upper = 0] = (await Promise.all(bundles)).sort((a, b) => a - b)
+  return (lower + upper) / 2
+}
+
+async function sizeOf(contents: string, format: Format): Promise<number> {
   const { outputFiles } = await build({
     stdin: { contents, resolveDir: '.' },
     bundle: true,
     minify: true,
-    format: 'esm',
+    format,
     external: ['react'],
     write: false,
   })

@@ -339,26 +339,42 @@ describe('isAmbient', () => {
 })
 
 describe('refresherFetch()', () => {
-  it('R5 O2 wraps the refresher’s fetch, and knows which of its requests go to our origins', async () => {
-    const located: unknown[] = []
+  it('R5 O2 adds to the refresher’s requests, given whole URLs and who is ours', async () => {
+    const given: unknown[] = []
     const scheme = schemeWith({
-      refresherFetch: (bare, locate) => async (input, init) => {
-        located.push(locate(input)?.href)
-        return bare(input, { ...init, headers: { 'x-signed': 'yes' } })
-      },
+      refresherFetch:
+        (transport, { tokens, isOurs }) =>
+        async (input, init) => {
+          given.push([tokens?.accessToken, input, init?.redirect, isOurs(new URL(String(input)))])
+          return transport(input, { ...init, headers: { 'x-signed': 'yes' } })
+        },
     })
     const { api, transport } = client(scheme, accepting('new'), {
       refresh: async ({ fetch }) => {
-        for (const place of ['/refresh', 'https://other.test/refresh', 'http://[']) await fetch(place).catch(() => {})
+        for (const place of ['/refresh', 'https://other.test/refresh']) await fetch(place)
         return { accessToken: 'new' }
       },
     })
     expect((await api('/me')).status).toBe(200)
-    expect(located).toEqual(['https://api.test/refresh', undefined, undefined])
-    expect(transport.sent.map(({ url, headers }) => `${url} ${headers.get('x-signed')}`).slice(1, 3)).toEqual([
-      'https://api.test/refresh yes',
-      'https://other.test/refresh yes',
+    expect(given).toEqual([
+      ['old', 'https://api.test/refresh', 'manual', true],
+      ['old', 'https://other.test/refresh', 'manual', false],
     ])
+    expect(transport.sent.map(({ headers }) => headers.get('x-signed'))).toEqual([null, 'yes', 'yes', null])
+  })
+
+  it('O2 C5 a redirect is refused all the same', async () => {
+    const scheme = schemeWith({ refresherFetch: (transport) => transport })
+    const { api } = client(
+      scheme,
+      ({ url }) =>
+        url.endsWith('/refresh') ? new Response(null, { status: 307, headers: { location: '/x' } }) : unauthorized(),
+      {
+        refreshRetries: 0,
+        refresh: async ({ fetch }) => ((await fetch('/refresh')).ok ? { accessToken: 'new' } : null),
+      },
+    )
+    expect(await rejectionOf(api('/me'))).toMatchObject({ code: 'refresh-unavailable' })
   })
 })
 
@@ -450,6 +466,7 @@ describe('resource_metadata', () => {
     `Bearer resource_metadata="${RESOURCE}"`,
     `DPoP algs="ES256", Bearer error="invalid_token", resource_metadata="${RESOURCE}"`,
     `Bearer error="insufficient_user_authentication", resource_metadata="${RESOURCE}"`,
+    `Own resource_metadata="ftp://files.test/", Bearer resource_metadata="${RESOURCE}"`,
   ])('L1 L5 RFC 9728 is offered: %s', async (challenge) => {
     expect(await needAfter(challenge)).toMatchObject({ resourceMetadata: RESOURCE })
   })

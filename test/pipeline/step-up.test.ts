@@ -51,6 +51,7 @@ describe('a stronger login', () => {
     const { signal, challenges, ...rest } = needs[0] as StepUpNeed
     expect(rest).toEqual({
       acrValues: ['mfa', 'hwk', 'pwd'],
+      grantedScope: 'items:read',
       maxAgeSeconds: 60,
       scopes: [],
       request: { method: 'POST', url: 'https://auth.test/payments' },

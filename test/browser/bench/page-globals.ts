@@ -1,5 +1,7 @@
 /** What pages/kit.js, and pages/stranger.js, put on the global object of a page: for the functions that tests run in there. */
 import type { AuthEvents, AuthFetch, AuthFetchOptions, SessionSnapshot } from '../../../src/index.ts'
+import type { OAuthClient } from '../../../src/oauth/index.ts'
+import type { AppSettings } from './oauth-app.ts'
 import type { StoreName } from './stores.ts'
 
 type Relatch = typeof import('../../../src/index.ts') &
@@ -33,6 +35,14 @@ declare global {
   var overheard: () => string[]
   var forge: (channel: string, count: number) => Promise<number>
   var forgeNewer: () => void
+
+  // In the pages of pages/oauth.js instead, with `api` and `outcome`:
+  var settings: AppSettings
+  var oauth: OAuthClient
+  var returned: Promise<string | null>
+  var parked: Promise<unknown>
+  var inClick: (task: () => Promise<unknown>) => void
+  var statusOf: (path: string, init?: RequestInit) => Promise<number | string>
 
   // With pages/bodies.js:
   var post: (kind: string) => Promise<{ status: number; sent: unknown; received: unknown }>

@@ -17,12 +17,16 @@ type RouteHandler = Extract<Route, (...args: never[]) => unknown>
 const MODULES: Record<string, string> = {
   'p-retry': 'node_modules/p-retry/index.js',
   'is-network-error': 'node_modules/is-network-error/index.js',
+  dpop: 'node_modules/dpop/build/index.js',
+  oauth4webapi: 'node_modules/oauth4webapi/build/index.js',
 }
 
 const IMPORTS = {
   relatch: '/relatch/index.js',
   'relatch/devtools': '/relatch/devtools.js',
   'relatch/ky': '/relatch/ky.js',
+  'relatch/oauth': '/relatch/oauth.js',
+  'relatch/schemes/dpop': '/relatch/schemes/dpop.js',
   'relatch/stores/indexeddb': '/relatch/stores/indexeddb.js',
   'relatch/stores/shared-tabs': '/relatch/stores/shared-tabs.js',
   'relatch/stores/web-storage': '/relatch/stores/web-storage.js',
@@ -81,10 +85,12 @@ async function bundled(source: string): Promise<string> {
 /** One segment of a path, which cannot climb out of its folder. */
 const safe = (segment: string | undefined): string => path.basename(segment ?? '')
 
-const page = (source: string): Response =>
+/** @param globals what the script finds on its global object */
+export const page = (source: string, globals: object = {}): Response =>
   new Response(
     `<!doctype html><html lang="en"><meta charset="utf-8"><title>relatch</title><link rel="icon" href="data:,">
 <script type="importmap">${JSON.stringify({ imports: IMPORTS })}</script>
+<script>Object.assign(globalThis, ${JSON.stringify(globals)})</script>
 <body><div id="root"></div><script type="module" src="/pages/${source}"></script>`,
     { headers: { 'content-type': 'text/html; charset=utf-8' } },
   )
@@ -100,7 +106,9 @@ function pageRoutes(): Record<string, Route> {
     'GET /page/:script': open((_request, { params }) => page(safe(params.script))),
     'GET /pages/:script': open((_request, { params }) => script(safe(params.script))),
     'GET /relatch/:file': open((_request, { params }) => file(`dist/${safe(params.file)}`)),
-    'GET /relatch/stores/:file': open((_request, { params }) => file(`dist/stores/${safe(params.file)}`)),
+    'GET /relatch/:folder/:file': open((_request, { params: { folder, file: name } }) =>
+      file(`dist/${safe(folder)}/${safe(name)}`),
+    ),
     'GET /modules/:name': open((_request, { params }) => file(MODULES[params.name ?? ''] ?? '')),
   }
 }

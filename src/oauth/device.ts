@@ -1,0 +1,105 @@
+/** A login on another device, for programs without a browser (RFC 8628): shows a code, and asks until the user has agreed. */
+import { after, monotonicNow, wallNow } from '../clock.ts'
+import { AuthError, isAuthError } from '../errors.ts'
+import { isSecure } from '../http/origins.ts'
+import type { LoginResult } from '../ports.ts'
+import type { TokenResponse } from '../tokens.ts'
+import type { Protocol } from './protocol.ts'
+
+/** What to show to the user. */
+export interface DeviceCode {
+  userCode: string
+  /** https, or http on loopback. */
+  verificationUri: string
+  /** The same with the code in it, for a QR code. */
+  verificationUriComplete?: string
+  /** Unix milliseconds. */
+  expiresAt: number
+}
+
+/** RFC 8628 §3.2 and §3.5. */
+const INTERVAL_MS = 5000
+
+/**
+ * Runs one such login.
+ *
+ * @returns null where `signal` fired
+ * @throws AuthError `authorization-failed`: `access_denied`, or `expired_token` (`retryable`: the same call shows a new code)
+ */
+export async function deviceLogin(
+  protocol: Protocol,
+  onCode: (code: DeviceCode) => unknown,
+  signal: AbortSignal | undefined,
+): Promise<LoginResult> {
+  const { device_code, user_code, interval, expires_in, ...uris } = await protocol.device({ signal })
+  if (signal?.aborted) return null
+  const expiresAt = monotonicNow() + expires_in * 1000
+  const complete = uris.verification_uri_complete
+  const code: DeviceCode = {
+    userCode: user_code,
+    verificationUri: safeUri(uris.verification_uri),
+    ...(complete !== undefined && { verificationUriComplete: safeUri(complete) }),
+    expiresAt: wallNow() + expires_in * 1000,
+  }
+  let failed: { reason: unknown } | null = null
+  // Not waited for: a dialog may stay open until the login is over. Where it cannot be shown, nobody can agree.
+  const shown = Promise.resolve(onCode(code)).catch((reason: unknown) => {
+    failed = { reason }
+  })
+  void shown
+  let intervalMs = interval === undefined ? INTERVAL_MS : interval * 1000
+  for (;;) {
+    await pause(Math.min(intervalMs, expiresAt - monotonicNow()), signal)
+    if (signal?.aborted) return null
+    if (failed !== null) throw (failed as { reason: unknown }).reason
+    if (monotonicNow() >= expiresAt) throw expired()
+    const answer = await poll(protocol, device_code, signal)
+    if (typeof answer !== 'number') return answer
+    intervalMs += answer
+  }
+}
+
+/** The tokens; or how much longer to wait from now on, in milliseconds. */
+async function poll(
+  protocol: Protocol,
+  deviceCode: string,
+  signal: AbortSignal | undefined,
+): Promise<TokenResponse | null | number> {
+  try {
+    return await protocol.deviceTokens(deviceCode, { signal })
+  } catch (error) {
+    if (signal?.aborted) return null
+    if (!isAuthError(error)) throw error
+    if (error.oauthError === 'authorization_pending') return 0
+    // An outage is waited out like a request to slow down, RFC 8628 §3.5.
+    if (error.oauthError === 'slow_down' || error.retryable) return Math.max(INTERVAL_MS, error.retryAfterMs ?? 0)
+    throw error.oauthError === 'expired_token' ? expired() : error
+  }
+}
+
+/** A program may open it, or a shell for it: nothing but a web page (security of RFC 8628 §3.3.1). */
+function safeUri(uri: string): string {
+  const url = URL.canParse(uri) ? new URL(uri) : null
+  if (url === null || !isSecure(url) || url.username !== '' || url.password !== '') {
+    throw new AuthError('authorization-failed', 'Expected a verification URI that is https, or http on loopback')
+  }
+  return url.href
+}
+
+function expired(): AuthError {
+  const error = new AuthError('authorization-failed', 'The code has expired before anybody agreed', { retryable: true })
+  return Object.assign(error, { oauthError: 'expired_token' })
+}
+
+/** Ends early when `signal` fires. Keeps Node alive: somebody waits. */
+function pause(delayMs: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const cancel = after(delayMs, () => leave(), true)
+    const leave = (): void => {
+      cancel()
+      signal?.removeEventListener('abort', leave)
+      resolve()
+    }
+    signal?.addEventListener('abort', leave)
+  })
+}

@@ -1,0 +1,71 @@
+/** The end of a session, in its order: here first, then the tokens at the server, then the server's own session (RFC 9700 §4.14). */
+import type { AuthSession } from '../auth-session.ts'
+import { within } from '../clock.ts'
+import { pageUrl } from '../http/origins.ts'
+import { expected, ownOptions } from '../option-check.ts'
+import type { TokenSet } from '../tokens.ts'
+import type { Settings } from './options.ts'
+import type { Protocol } from './protocol.ts'
+import { exitOf } from './redirects.ts'
+
+/** What is asked of a session: that of `createAuthFetch` fits. */
+export type SessionOfApp = Pick<AuthSession, 'signIn' | 'signOut' | 'tokens' | 'snapshot'>
+
+export interface SignOutOptions {
+  /**
+   * Whether to go to the server's sign-out page, where it has one and there is a page to leave. With false `logoutUrl` says where
+   * it is.
+   * @default true
+   */
+  navigate?: boolean | undefined
+  /** Comes back with the user as `state`. */
+  state?: string | undefined
+}
+
+export interface SignedOut {
+  /** Whether the server confirmed that the token which renews the session is revoked. */
+  isRevoked: boolean
+  /** The server's sign-out page (RP-initiated logout); null where it has none, or could not be asked. */
+  logoutUrl: string | null
+}
+
+/** @throws TypeError `ERR_INVALID_OPTION` or `ERR_UNKNOWN_OPTION`; whatever `session.signOut` throws; nothing for an outage */
+export async function signOut(
+  settings: Settings,
+  protocol: Protocol,
+  { session, options }: { session: SessionOfApp; options: SignOutOptions },
+): Promise<SignedOut> {
+  const { navigate = true, state } = ownOptions(options, ['navigate', 'state'])
+  if (typeof navigate !== 'boolean') throw expected('navigate', 'true or false')
+  if (state !== undefined && typeof state !== 'string') throw expected('state', 'a text')
+  // As they are: a refresh now would only make more of what is to be revoked.
+  const tokens = await session.tokens({ minValidityMs: Number.NEGATIVE_INFINITY }).catch(() => null)
+  await session.signOut()
+  const isRevoked = await within(revoked(protocol, tokens), settings.timeoutMs, () => null).catch(() => false)
+  await Promise.resolve(settings.dpop?.forget()).catch(() => {})
+  const logoutUrl = await logoutUrlOf(settings, protocol, { idToken: tokens?.idToken, state }).catch(() => null)
+  if (logoutUrl !== null && navigate) await exitOf(settings)?.(logoutUrl)
+  return { isRevoked, logoutUrl }
+}
+
+/** The refresh token first: with it goes, at most servers, all that came of it (RFC 7009 §2.1). */
+async function revoked(protocol: Protocol, tokens: TokenSet | null): Promise<boolean> {
+  if (tokens === null) return false
+  const { accessToken, refreshToken } = tokens
+  const isRenewalRevoked = refreshToken !== undefined && (await protocol.revoke(refreshToken, 'refresh_token'))
+  const isAccessRevoked = await protocol.revoke(accessToken, 'access_token')
+  return refreshToken === undefined ? isAccessRevoked : isRenewalRevoked
+}
+
+/** @see OpenID Connect RP-Initiated Logout §2 */
+async function logoutUrlOf(
+  { clientId, postLogoutRedirectUri }: Settings,
+  protocol: Protocol,
+  { idToken, state }: { idToken: string | undefined; state: string | undefined },
+): Promise<string> {
+  const url = await protocol.endpoint('end_session_endpoint')
+  const back = postLogoutRedirectUri && new URL(postLogoutRedirectUri, pageUrl()).href
+  const parameters = { id_token_hint: idToken, client_id: clientId, post_logout_redirect_uri: back, state }
+  for (const [name, value] of Object.entries(parameters)) if (value) url.searchParams.set(name, value)
+  return url.href
+}

@@ -1,0 +1,107 @@
+/**
+ * What a client remembers between sending a user away and seeing him come back: each sign-in once, for ten minutes, the newest
+ * eight. It decides nothing about an answer but whether somebody here has asked for it.
+ */
+import { wallNow } from '../clock.ts'
+import { own } from '../tokens.ts'
+import type { Binding } from './protocol.ts'
+
+/** One sign-in under way. */
+export interface Transaction extends Binding {
+  /** Whom it was begun with (RFC 9700 §4.4), by whom, and where the answer is awaited. */
+  issuer: string
+  clientId: string
+  redirectUri: string
+  /** Where to bring the user back to. */
+  returnTo: string
+  /** Unix milliseconds. */
+  startedAt: number
+}
+
+type Place = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>
+
+const KEY = 'relatch:sign-ins'
+const LIFETIME_MS = 600_000
+const MOST = 8
+
+/** Sign-ins in storage, or in memory where that is missing, blocked or full. */
+export class Transactions {
+  readonly #place: () => Place
+  #memory: Transaction[] = []
+  /** Those that were used while the storage could not be written. */
+  #spent: string[] = []
+
+  constructor(storage: Place | undefined) {
+    // Looked up when it is used: storage that is blocked throws at the very look.
+    this.#place = () => storage ?? globalThis.sessionStorage
+  }
+
+  add(transaction: Transaction): void {
+    const stored = this.#stored()
+    if (stored !== null && this.#store([...without(stored, transaction.state), transaction])) return
+    this.#memory = [...this.#memory, transaction].slice(-MOST)
+  }
+
+  /** The sign-in that was begun with this state, if it is this client's own; never a second time. */
+  take(state: string, isOwn: (transaction: Transaction) => boolean): Transaction | null {
+    const stored = this.#stored() ?? []
+    const found = [...stored, ...this.#memory].find((each) => each.state === state)
+    if (found === undefined || !isOwn(found) || !isCurrent(found) || this.#spent.includes(state)) return null
+    this.#memory = without(this.#memory, state)
+    if (stored.includes(found) && !this.#store(without(stored, state))) {
+      this.#spent = [...this.#spent, state].slice(-MOST)
+    }
+    return found
+  }
+
+  /** Puts one back that could not be used: its answer has not reached the server. */
+  restore(transaction: Transaction): void {
+    this.#spent = this.#spent.filter((state) => state !== transaction.state)
+    this.add(transaction)
+  }
+
+  /** null: the storage cannot be read. Garbage in it counts as nothing. */
+  #stored(): Transaction[] | null {
+    let text: string | null
+    try {
+      text = this.#place().getItem(KEY)
+    } catch {
+      return null
+    }
+    try {
+      return (JSON.parse(text ?? '[]') as unknown[]).filter(isTransaction)
+    } catch {
+      return []
+    }
+  }
+
+  #store(transactions: Transaction[]): boolean {
+    try {
+      const kept = transactions.filter(isCurrent).slice(-MOST)
+      if (kept.length === 0) this.#place().removeItem(KEY)
+      else this.#place().setItem(KEY, JSON.stringify(kept))
+      return true
+    } catch {
+      return false
+    }
+  }
+}
+
+const without = (transactions: Transaction[], state: string): Transaction[] =>
+  transactions.filter((each) => each.state !== state)
+
+const TEXTS = ['state', 'verifier', 'issuer', 'clientId', 'redirectUri', 'returnTo'] as const
+
+/** Anybody's script can write into the storage of an origin: what is not whole is not there. */
+function isTransaction(value: unknown): value is Transaction {
+  if (typeof value !== 'object' || value === null) return false
+  const [nonce, maxAge] = [own(value, 'nonce'), own(value, 'maxAgeSeconds')]
+  return (
+    TEXTS.every((name) => typeof own(value, name) === 'string') &&
+    (nonce === undefined || typeof nonce === 'string') &&
+    (maxAge === undefined || Number.isFinite(maxAge))
+  )
+}
+
+/** Either way: one from the future was begun before the clock was set back. What is no instant is none of these. */
+const isCurrent = ({ startedAt }: Transaction): boolean => Math.abs(wallNow() - startedAt) < LIFETIME_MS

@@ -1,0 +1,115 @@
+/** An app of pages/oauth.js with an authorization server and an API of its own, and what a person does on the server's pages. */
+import { startApi, type TestApi } from '../../helpers/oidc-api.ts'
+import { startProvider, type TestProvider } from '../../helpers/oidc-provider.ts'
+import type { AnyBench, Tab } from './browsers.ts'
+import { page, type World } from './page-server.ts'
+
+export interface OAuthApp extends AsyncDisposable {
+  readonly world: World
+  readonly provider: TestProvider
+  readonly api: TestApi
+  /** The authorization requests that have come. */
+  readonly authorizations: readonly URL[]
+}
+
+export interface AppOptions {
+  isDpop?: boolean
+  interaction?: 'redirect' | 'popup'
+  /** Whether the server's pages cut every tie to other windows (Cross-Origin-Opener-Policy). */
+  isIsolated?: boolean
+}
+
+/** What the server writes into the pages of the app, as `settings`. */
+export interface AppSettings extends Required<Pick<AppOptions, 'isDpop' | 'interaction'>> {
+  issuer: string
+  apiUrl: string
+  clientId: string
+}
+
+export async function openApp(bench: AnyBench, options: AppOptions = {}): Promise<OAuthApp> {
+  const { isDpop = false, interaction = 'redirect', isIsolated = false } = options
+  let settings: AppSettings | undefined
+  const handle = (): Response => page('oauth.js', { settings })
+  const route = { isPublic: true, handle }
+  const world = await bench.world({
+    routes: { 'GET /app': route, 'GET /callback': route, 'GET /signed-out': route },
+  })
+  // Another site than the app, as authorization servers are: `localhost` and `127.0.0.1` share no cookies.
+  const provider = await startProvider({ appOrigin: world.origin, host: 'localhost' })
+  const authorizations: URL[] = []
+  provider.intercept = ({ url = '' }, response) => {
+    if (url.startsWith('/auth?')) authorizations.push(new URL(url, provider.issuer))
+    if (isIsolated) response.setHeader('cross-origin-opener-policy', 'same-origin')
+    return false
+  }
+  const api = await startApi(provider, { isDpop })
+  settings = {
+    issuer: provider.issuer,
+    apiUrl: api.url,
+    clientId: isDpop ? 'spa-dpop' : 'spa',
+    isDpop,
+    interaction,
+  }
+  return {
+    world,
+    provider,
+    api,
+    authorizations,
+    async [Symbol.asyncDispose]() {
+      await api.close()
+      await provider.close()
+    },
+  }
+}
+
+/** Resolves when the tab shows the page that `is` it, in the tab's own words. */
+export async function arrives(tab: Tab, is: () => boolean): Promise<void> {
+  const deadline = performance.now() + 10_000
+  // A page that leaves takes the question along.
+  while (!(await tab.evaluate(is).catch(() => false))) {
+    if (performance.now() > deadline) {
+      const place = await tab.evaluate(() => `${location.pathname}: ${document.title}`).catch(String)
+      throw new Error(`Expected ${is}, and it is ${place}`)
+    }
+  }
+}
+
+/** Presses a button of the page; the page may be gone before it can say so. */
+export const press = async (tab: Tab, selector: string): Promise<void> => {
+  await tab.evaluate((button) => document.querySelector<HTMLElement>(button)?.click(), selector).catch(() => {})
+}
+
+export interface Login {
+  account?: string
+  with?: 'login' | 'strong'
+  ago?: number
+}
+
+/** Signs in and agrees, on the server's pages. */
+export async function signInAt(
+  tab: Tab,
+  { account = 'alice', with: how = 'login', ago = 0 }: Login = {},
+): Promise<void> {
+  await arrives(tab, () => document.title === 'Sign in' && document.readyState === 'complete')
+  await tab.evaluate(
+    (name, seconds) => {
+      const [accountField, agoField] = document.querySelectorAll('input')
+      if (accountField) accountField.value = name
+      if (agoField) agoField.value = seconds
+    },
+    account,
+    String(ago),
+  )
+  await press(tab, `[value=${how}]`)
+  await agreeAt(tab)
+}
+
+export async function agreeAt(tab: Tab): Promise<void> {
+  await arrives(tab, () => document.title === 'Allow it?' && document.readyState === 'complete')
+  await press(tab, '[value=consent]')
+}
+
+export async function refuseAt(tab: Tab): Promise<void> {
+  await arrives(tab, () => document.title === 'Sign in' && document.readyState === 'complete')
+  await press(tab, '[value=deny]')
+}

@@ -1,0 +1,146 @@
+// What is remembered of sign-ins under way: each once, not for long, not too many, and whatever the storage does.
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { type Transaction, Transactions } from '../../../src/oauth/transactions.ts'
+import { mapStorage } from '../../helpers/map-storage.ts'
+
+const KEY = 'relatch:sign-ins'
+const ours = (): boolean => true
+
+function begun(state: string, more: Partial<Transaction> = {}): Transaction {
+  const place = { issuer: 'https://id.example', clientId: 'web', redirectUri: 'https://app.example/callback' }
+  return { ...place, state, verifier: 'v', nonce: 'n', returnTo: '/', startedAt: Date.now(), ...more }
+}
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['Date'] })
+})
+afterEach(() => {
+  vi.useRealTimers()
+  vi.unstubAllGlobals()
+})
+
+const broken: Record<string, (storage: Storage) => Partial<Storage>> = {
+  'is whole': () => ({}),
+  'cannot be read': () => ({
+    getItem: () => {
+      throw new Error('blocked')
+    },
+  }),
+  'cannot be written': () => ({
+    setItem: () => {
+      throw new Error('full')
+    },
+  }),
+  'cannot be emptied': () => ({
+    removeItem: () => {
+      throw new Error('blocked')
+    },
+  }),
+}
+
+describe.each(Object.entries(broken))('with a storage that %s', (_, breakIt) => {
+  const made = (): Transactions => {
+    const storage = mapStorage()
+    return new Transactions(Object.assign(storage, breakIt(storage)))
+  }
+
+  it('P12: a sign-in is taken once', () => {
+    const transactions = made()
+    transactions.add(begun('a'))
+    transactions.add(begun('b'))
+    expect(transactions.take('a', ours)).toMatchObject({ state: 'a', verifier: 'v' })
+    expect(transactions.take('a', ours)).toBeNull()
+    expect(transactions.take('b', ours)).not.toBeNull()
+    expect(transactions.take('b', ours)).toBeNull()
+  })
+
+  it('it can be put back', () => {
+    const transactions = made()
+    transactions.add(begun('a'))
+    const taken = transactions.take('a', ours) as Transaction
+    transactions.restore(taken)
+    expect(transactions.take('a', ours)).toEqual(taken)
+    expect(transactions.take('a', ours)).toBeNull()
+  })
+
+  it('it is gone after ten minutes', () => {
+    const transactions = made()
+    transactions.add(begun('a'))
+    vi.setSystemTime(Date.now() + 600_000)
+    expect(transactions.take('a', ours)).toBeNull()
+  })
+
+  it('the newest eight are kept', () => {
+    const transactions = made()
+    for (let index = 0; index < 9; index++) transactions.add(begun(`state-${index}`))
+    expect(transactions.take('state-0', ours)).toBeNull()
+    for (let index = 1; index < 9; index++) expect(transactions.take(`state-${index}`, ours)).not.toBeNull()
+  })
+
+  it("somebody else's is left where it is", () => {
+    const transactions = made()
+    transactions.add(begun('a', { clientId: 'other' }))
+    expect(transactions.take('a', ({ clientId }) => clientId === 'web')).toBeNull()
+    expect(transactions.take('a', ours)).not.toBeNull()
+  })
+})
+
+it('nothing is left in the storage once all were taken', () => {
+  const storage = mapStorage()
+  const transactions = new Transactions(storage)
+  transactions.add(begun('a'))
+  transactions.take('a', ours)
+  expect(storage.length).toBe(0)
+})
+
+it('a clock that was set back by less than ten minutes ends nothing', () => {
+  const transactions = new Transactions(mapStorage())
+  transactions.add(begun('a'))
+  vi.setSystemTime(Date.now() - 300_000)
+  expect(transactions.take('a', ours)).not.toBeNull()
+})
+
+it('one that claims to be from the future is not good for ever', () => {
+  const transactions = new Transactions(mapStorage())
+  transactions.add(begun('a'))
+  vi.setSystemTime(Date.now() - 600_000)
+  expect(transactions.take('a', ours)).toBeNull()
+})
+
+it('sessionStorage is the default, and is looked up when it is used', () => {
+  const transactions = new Transactions(undefined)
+  const storage = mapStorage()
+  vi.stubGlobal('sessionStorage', storage)
+  transactions.add(begun('a'))
+  expect(storage.getItem(KEY)).toContain('"a"')
+})
+
+it('where there is none, memory is', () => {
+  vi.stubGlobal('sessionStorage', undefined)
+  const transactions = new Transactions(undefined)
+  transactions.add(begun('a'))
+  expect(transactions.take('a', ours)).not.toBeNull()
+})
+
+describe('S1: garbage in the storage counts as nothing', () => {
+  const { verifier: _, ...torn } = begun('a')
+  it.each([
+    'no JSON',
+    'null',
+    '{}',
+    '"a"',
+    JSON.stringify([null, 1, 'a', []]),
+    JSON.stringify([torn]),
+    JSON.stringify([begun('a', { verifier: 1 } as never)]),
+    JSON.stringify([begun('a', { startedAt: '1' } as never)]),
+    JSON.stringify([begun('a', { nonce: 1 } as never)]),
+    JSON.stringify([begun('a', { maxAgeSeconds: 'x' } as never)]),
+  ])('%s', (text) => {
+    const storage = mapStorage()
+    storage.setItem(KEY, text)
+    const transactions = new Transactions(storage)
+    expect(transactions.take('a', ours)).toBeNull()
+    transactions.add(begun('b'))
+    expect(transactions.take('b', ours)).not.toBeNull()
+  })
+})
