@@ -1,25 +1,17 @@
 // docs/frameworks.md: every block is a file of one small project outside the repository, with relatch installed there. All are
 // compiled under `strict` and run by their framework: rendered as a server does, and listened to as a browser does.
 import { execFile } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
+import { readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { compile, compileModule } from 'svelte/compiler'
 import ts from 'typescript'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { compileScript, parse } from 'vue/compiler-sfc'
-import { compilerSays, deadLinks, unknownImports } from './page.ts'
+import { blocksIn, compilerSays, deadLinks, filesIn, newProject, unknownImports } from './page.ts'
 
 const page = readFileSync('docs/frameworks.md', 'utf8')
-const fences = [...page.matchAll(/^```(\w+)$/gm)].map(([, language]) => language)
-const files = new Map<string, string>()
-for (const [, file = '', language, code = ''] of page.matchAll(/^<!-- file: (\S+) -->\n```(\w+)\n([\s\S]*?)^```$/gm)) {
-  if (file.endsWith(`.${language}`)) files.set(file, code)
-}
-
-const project = mkdtempSync(path.join(tmpdir(), 'relatch-frameworks-'))
-const write = (file: string, text: string): void => writeFileSync(path.join(project, file), text)
+const files = filesIn(page)
+const { folder: project, write, remove } = newProject('frameworks', ['@types', 'react', 'react-dom', 'svelte', 'vue'])
 const textOf = (file: string): string => files.get(file) ?? expect.fail(`Expected the block ${file}`)
 
 /** Before every program: a server behind fetch, and a session that counts who listens to it. */
@@ -66,12 +58,6 @@ export function listen(session, seen) {
 `
 
 beforeAll(() => {
-  mkdirSync(path.join(project, 'node_modules'))
-  const link = (target: string, name: string): void =>
-    symlinkSync(path.resolve(target), path.join(project, 'node_modules', name), 'junction')
-  link('.', 'relatch')
-  for (const name of ['@types', 'react', 'react-dom', 'svelte', 'vue']) link(`node_modules/${name}`, name)
-  write('package.json', '{ "private": true, "type": "module" }')
   write('world.js', WORLD)
   write('router.ts', ROUTER)
   for (const [file, code] of files) write(file, code)
@@ -95,7 +81,7 @@ beforeAll(() => {
   write('listen.js', listener.js.code)
 })
 
-afterAll(() => rmSync(project, { recursive: true, force: true }))
+afterAll(remove)
 
 /** Runs a program beside the blocks; what it tells. One that hangs, throws or writes to stderr is wrong. */
 async function told(program: string, ...conditions: string[]): Promise<unknown> {
@@ -114,7 +100,7 @@ const visible = (html: unknown): string =>
 
 describe('docs/frameworks.md', () => {
   it('holds no code that is not tested: every block says which file it is', () => {
-    expect(files.size).toBe(fences.length)
+    expect(files.size).toBe(blocksIn(page))
     expect(files.size).toBeGreaterThan(9)
   })
 

@@ -12,6 +12,7 @@ import { promisify } from 'node:util'
 import ts from 'typescript'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { DEFAULTS } from '../../src/options.ts'
+import { leadsSomewhere, membersOf } from './page.ts'
 import { collect, readSource } from './source.ts'
 
 interface Block {
@@ -212,27 +213,3 @@ const plain = (cell: string): string => cell.replaceAll('`', '').trim()
 
 /** What stands first in each row: the names that a table explains. */
 const namesIn = (heading: string): string[] => rowsOf(heading).map(([first = '']) => plain(first))
-
-function membersOf(file: string, name: string): string[] {
-  return collect(readSource(file), (node) =>
-    ts.isInterfaceDeclaration(node) && node.name.text === name ? node.members : undefined,
-  ).flatMap((members) => members.map((member) => member.name?.getText().replaceAll("'", '') ?? ''))
-}
-
-function leadsSomewhere(target: string, text: string): boolean {
-  if (/^https:/.test(target)) return URL.canParse(target)
-  const [file = '', anchor] = target.split('#')
-  if (file !== '' && !existsSync(file)) return false
-  const page = file === '' ? text : readFileSync(file, 'utf8')
-  return anchor === undefined || headingsOf(page).includes(anchor)
-}
-
-/** The anchors that GitHub makes of headings. */
-function headingsOf(text: string): string[] {
-  return [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
-    heading
-      .toLowerCase()
-      .replace(/[^\w\- ]/g, '')
-      .replaceAll(' ', '-'),
-  )
-}

