@@ -102,6 +102,8 @@ function startLogin(
   // Only once this login is the one under way: a callback that signs in at once must find it there.
   void Promise.resolve()
     .then(() => engine.announce({ event: 'status' }))
+    // Somebody who shares the store may have signed in, and the hint be late or lost.
+    .then(() => engine.reread())
     .then(run)
     .catch((value: unknown) => finish({ kind: 'threw', value }))
   return underWay

@@ -110,6 +110,7 @@ describeEveryBrowser('sign-in with OAuth by redirect', (bench) => {
     await knock(tab, '/orders')
     await agreeAt(tab)
     await comeBack(tab)
+    await arrives(other, () => api.snapshot().status === 'signed-in')
     expect(await statusesOfCalls(other, 3)).toEqual([200, 200, 200])
     expect(keysIn(app).size).toBe(2)
   })

@@ -336,6 +336,23 @@ describe('where tokens may come from', () => {
     expect(asked).toBe(1)
     expect(server.stats.apiRequests).toBe(2)
   })
+
+  it('L2 C3 a store where somebody has signed in unheard: nobody is asked', async () => {
+    const server = createAuthServer()
+    const medium = createMedium()
+    let asked = 0
+    const api = clientOf(server, {
+      store: medium.store({ hasWatch: false }),
+      onLoginRequired: () => {
+        asked++
+      },
+    })
+    await settled(statusOf(api('/public')))
+    const elsewhere = clientOf(server, { store: medium.store() })
+    await settled(elsewhere.signIn(server.signIn('viewer')))
+    expect(await settled(statusOf(api('/me')))).toBe(200)
+    expect(asked).toBe(0)
+  })
 })
 
 describe('bounds', () => {
