@@ -2,10 +2,19 @@ import type { ViteUserConfig } from 'vitest/config'
 
 type ProjectOptions = NonNullable<ViteUserConfig['test']>
 
-/** Eight tabs of requests at once, or a suite that gives each step a second and a half. */
-const ALONE = ['test/browser/{contract,playground-tabs,rotation}.test.ts']
+// Groups run one after the other.
 
-/** Tests in browsers; groups run one after the other. */
+/** Eight processes of requests at once. */
+const PROCESSES_ALONE = ['test/process/rotation.test.ts']
+
+const processes = (name: string, files: ProjectOptions, groupOrder: number): { test: ProjectOptions } => ({
+  test: { name, ...files, sequence: { groupOrder }, testTimeout: 150_000, hookTimeout: 60_000 },
+})
+
+/** Eight tabs of requests at once, or a suite that gives each step a second and a half. */
+const BROWSERS_ALONE = ['test/browser/{contract,playground-tabs,rotation}.test.ts']
+
+/** Tests in browsers. */
 const browsers = (name: string, files: ProjectOptions, groupOrder: number): { test: ProjectOptions } => ({
   test: {
     name,
@@ -39,20 +48,14 @@ const config: ViteUserConfig = {
           execArgv: ['--expose-gc'],
         },
       },
-      {
-        test: {
-          name: 'process',
-          include: ['test/process/**/*.test.ts'],
-          // Eight processes a test, on two cores: next to other tests a store would be slower than a second (S2).
-          sequence: { groupOrder: 1 },
-          maxWorkers: 1,
-          testTimeout: 150_000,
-          hookTimeout: 60_000,
-        },
-      },
-      browsers('browser', { include: ['test/browser/**/*.test.ts'], exclude: ALONE, maxWorkers: 2 }, 2),
+      // For the most part they wait: for leases to end, and for each other.
+      processes('process', { include: ['test/process/**/*.test.ts'], exclude: PROCESSES_ALONE, maxWorkers: 2 }, 1),
+      // On two cores, next to other tests a store would be slower than a second (S2).
+      processes('process-alone', { include: PROCESSES_ALONE, maxWorkers: 1 }, 2),
+      // One more than there are cores: they wait for timers and for each other about as long as they compute.
+      browsers('browser', { include: ['test/browser/**/*.test.ts'], exclude: BROWSERS_ALONE, maxWorkers: 3 }, 3),
       // Next to another browser each would have half a machine, and a store that is slower than a second counts as failing (S2).
-      browsers('browser-alone', { include: ALONE, maxWorkers: 1 }, 3),
+      browsers('browser-alone', { include: BROWSERS_ALONE, maxWorkers: 1 }, 4),
       {
         test: {
           name: 'package',

@@ -28,7 +28,13 @@ const PAGE = '/page/contract.js'
 const here = (kind: Kind): [Kind, Siblings] => [kind, 'here']
 const elsewhere = (kind: Kind): [Kind, Siblings] => [kind, 'in another tab']
 
-const worldsOf = (name: string) => [
+interface ContractWorld {
+  title: string
+  path: string
+  groups: Array<Array<[Kind, Siblings]>>
+}
+
+const worldsOf = (name: string): [ContractWorld, ContractWorld] => [
   {
     title: 'with Web Locks',
     path: PAGE,
@@ -97,37 +103,40 @@ const GARBAGE: Record<(typeof STORES)[number], Record<string, Corrupt>> = {
 }
 
 describeEveryBrowser('the contract', (bench) => {
-  describe.each(worldsOf(bench.name))('$title', ({ path, groups }) => {
-    const failures = new Map<string, string | null>()
-    beforeAll(async () => {
-      const [tab, other] = await bench.tabs(2, await bench.world(), path)
-      await other.evaluate(() => serve())
-      for (const runs of groups) {
-        const outcomes = runs.map((run) => tab.evaluate((...args) => runContract(...args), ...run))
-        for (const [index, each] of (await Promise.all(outcomes)).entries()) {
-          for (const [title, failure] of each) failures.set(`${runs[index]} ${title}`, failure)
-        }
+  const worlds = worldsOf(bench.name)
+  const outcomes = new Map<string, string | null>()
+  const runAll = async ({ title, path, groups }: ContractWorld): Promise<void> => {
+    const [tab, other] = await bench.tabs(2, await bench.world(), path)
+    await other.evaluate(() => serve())
+    for (const runs of groups) {
+      const ends = runs.map((run) => tab.evaluate((...args) => runContract(...args), ...run))
+      for (const [index, each] of (await Promise.all(ends)).entries()) {
+        for (const [test, failure] of each) outcomes.set(`${title} ${runs[index]} ${test}`, failure)
       }
-    })
+    }
+  }
+  const runAllGarbage = async (): Promise<void> => {
+    const tab = await bench.tab(await bench.world(), PAGE)
+    const run = async (kind: Kind, garbage: Record<string, Corrupt>): Promise<void> => {
+      // Functions travel as text.
+      const texts = Object.entries(garbage).map(([title, corrupt]) => `${JSON.stringify(title)}: ${corrupt}`)
+      const ends = await tab.evaluate(`runGarbage('${kind}', { ${texts} })`)
+      for (const [title, failure] of ends as Outcomes) outcomes.set(`${kind} ${title}`, failure)
+    }
+    await Promise.all(STORES.map((kind) => run(kind, GARBAGE[kind])))
+  }
+  // Two at a time, in pages of their own: for the most part they wait.
+  beforeAll(() => Promise.all([runAll(worlds[0]), runAll(worlds[1]).then(runAllGarbage)]))
+
+  describe.each(worlds)('$title', ({ title, groups }) => {
     describe.each(groups.flat())('%s, the sibling %s', (...run) => {
-      it.each(titles())('%s', (title) => expect(failures.get(`${run} ${title}`)).toBeNull())
+      it.each(titles())('%s', (test) => expect(outcomes.get(`${title} ${run} ${test}`)).toBeNull())
     })
   })
 
   describe('garbage', () => {
-    const failures = new Map<string, string | null>()
-    beforeAll(async () => {
-      const tab = await bench.tab(await bench.world(), PAGE)
-      const run = async (kind: Kind, garbage: Record<string, Corrupt>): Promise<void> => {
-        // Functions travel as text.
-        const texts = Object.entries(garbage).map(([title, corrupt]) => `${JSON.stringify(title)}: ${corrupt}`)
-        const outcomes = await tab.evaluate(`runGarbage('${kind}', { ${texts} })`)
-        for (const [title, failure] of outcomes as Outcomes) failures.set(`${kind} ${title}`, failure)
-      }
-      await Promise.all(STORES.map((kind) => run(kind, GARBAGE[kind])))
-    })
     const all = STORES.flatMap((kind) => Object.keys(GARBAGE[kind]).map((title) => `${kind} ${title}`))
-    it.each(all)('S1 in %s', (title) => expect(failures.get(title)).toBeNull())
+    it.each(all)('S1 in %s', (title) => expect(outcomes.get(title)).toBeNull())
   })
 
   it.each(STORES)('S1 %s: of 50 writers in two tabs one wins, 5 rounds', async (kind) => {

@@ -2,7 +2,7 @@
 import { beforeAll, beforeEach, expect, it } from 'vitest'
 import type { AuthServer } from '../../src/testing/index.ts'
 import { describeEveryBrowser, type Tab } from './bench/browsers.ts'
-import { becomes, hearNothing, openSessions, signIn } from './bench/sessions.ts'
+import { becomes, heardIn, hearNothing, openSessions, signIn } from './bench/sessions.ts'
 import { STORES, type StoreName } from './bench/stores.ts'
 
 const CHANNELS: Record<StoreName, string> = {
@@ -85,6 +85,7 @@ describeEveryBrowser('messages', (bench) => {
     await stranger.evaluate((name) => overhear(name), CHANNELS.sharedTabs)
     server.expireAccessTokens()
     expect(await tabs[1].evaluate(() => statusesOf(1))).toEqual([200])
+    await heardIn(tabs[0], 'adopted')
     const before = await tabs[0].evaluate(() => api.tokens())
     // It has heard the stamp and the session, and says that there are newer tokens under that very stamp.
     await stranger.evaluate(() => forgeNewer())

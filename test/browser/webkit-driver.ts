@@ -49,6 +49,9 @@ const COLLECT = `
 const call = globalThis.webkitCalls?.get(arguments[0]) ?? { error: 'The page was left before the call had ended' }
 return { ...call, reports: globalThis.webkitReports?.splice(0) ?? [] }`
 
+/** Resolves when the page has been loaded, its modules included. */
+const LOADED = `document.readyState === 'complete' || new Promise((done) => addEventListener('load', () => done(true)))`
+
 interface Call {
   isDone?: true
   isVoid?: boolean
@@ -117,8 +120,12 @@ export async function launchWebKit(): Promise<WebKit> {
         await sleep(10)
       }
     }
-    const load = (path: string, body: object): Promise<null> =>
-      inTab('POST', path, body).then(async () => (await run(LISTEN)) as null)
+    const load = async (path: string, body: object): Promise<null> => {
+      await inTab('POST', path, body)
+      // On a busy machine it says so before the page's modules are there. One that has left again is not waited for.
+      await evaluate(LOADED).catch(() => {})
+      return null
+    }
     return {
       evaluate: evaluate as WebKitTab['evaluate'],
       goto: (url) => load('/url', { url }),

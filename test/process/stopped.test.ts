@@ -2,7 +2,7 @@
 // too late, and does no harm.
 import { beforeAll, expect, it } from 'vitest'
 import type { StoredSession } from '../../src/index.ts'
-import { describeProcesses } from './bench/bench.ts'
+import { describeSideBySide } from './bench/bench.ts'
 import type { Child } from './bench/children.ts'
 import { firstAt, inLanes, type Lane } from './bench/lanes.ts'
 import type { Stage } from './bench/protocol.ts'
@@ -40,7 +40,7 @@ async function stopAt(
   return { holder, answers, late: held?.statuses ?? Promise.resolve() }
 }
 
-describeProcesses('stopped', (bench) => {
+describeSideBySide('stopped', (bench) => {
   it('C2 a write that was stopped, before or inside, is refused if somebody else has written: 50 of 50', async () => {
     const { children, store } = await bench.lane({ children: 1 })
     const [child] = children as [Child]

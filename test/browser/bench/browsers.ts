@@ -89,17 +89,15 @@ export function launch(name: BrowserName, more: LaunchOptions = {}): Promise<Bro
 
 /** What was opened, by whom: a test, or all of them. */
 class Scope {
-  readonly #open: Array<() => Promise<unknown>> = []
+  readonly tabs: Close[] = []
+  readonly worlds: Close[] = []
 
-  add(close: () => Promise<unknown>): void {
-    this.#open.push(close)
-  }
-
-  /** The last first: a page before the server that it talks to. */
+  /** A page before the server that it talks to. */
   async close(): Promise<void> {
-    for (const close of this.#open.splice(0).reverse()) await close()
+    for (const open of [this.tabs, this.worlds]) await Promise.all(open.splice(0).map((close) => close()))
   }
 }
+type Close = () => Promise<unknown>
 
 /** A browser that has been started. */
 interface Driver<T extends Tab> {
@@ -206,13 +204,13 @@ function useDriver<T extends Tab, D extends Driver<T>>(
     reports,
     async world(options) {
       const world = await openWorld(options)
-      scope.add(() => world.server.close())
+      scope.worlds.push(() => world.server.close())
       return world
     },
     async tab({ origin }, path = '/page') {
       const page = await driver().newTab((report) => reports.push(report))
       // One that was killed cannot be closed.
-      scope.add(() => page.close().catch(() => {}))
+      scope.tabs.push(() => page.close().catch(() => {}))
       await page.goto(`${origin}${path}`)
       return page
     },

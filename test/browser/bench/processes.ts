@@ -11,6 +11,7 @@ export interface TabProcess {
 
 /** In ticks of 10 ms: what nobody but the busy one uses meanwhile. */
 const LEAD = 10
+/** Longer with each attempt: of a machine that has other things to do, a tab gets little. */
 const BUSY_MS = 300
 
 /**
@@ -18,12 +19,12 @@ const BUSY_MS = 300
  * fails would outlive the browser: resume it in a `finally`.
  */
 export async function processOf(tab: Page, browser: Browser): Promise<TabProcess> {
-  for (let attempts = 0; attempts < 10; attempts++) {
+  for (let attempt = 1; attempt <= 10; attempt++) {
     const before = processorTimes(browser)
     await tab.evaluate((ms) => {
       const endsAt = performance.now() + ms
       while (performance.now() < endsAt);
-    }, BUSY_MS)
+    }, attempt * BUSY_MS)
     const [first, second] = [...processorTimes(browser)]
       .map(([pid, ticks]) => ({ pid, ticks: ticks - (before.get(pid) ?? 0) }))
       .sort((a, b) => b.ticks - a.ticks)

@@ -16,6 +16,13 @@ export function describeProcesses(title: string, define: (bench: Bench) => void)
   describe.each(KINDS)(`${title} (%s)`, (kind) => define(useBench(kind)))
 }
 
+/** For tests that mostly wait: one store's run beside the other's, in turns among themselves. They do without `expect.poll`. */
+export function describeSideBySide(title: string, define: (bench: Bench) => void): void {
+  describe.concurrent.each(KINDS)('%s', (kind) => {
+    describe(title, { concurrent: false }, () => define(useBench(kind)))
+  })
+}
+
 function useBench(kind: StoreKind): Bench {
   const all = new AsyncDisposableStack()
   let scope = all
