@@ -115,6 +115,8 @@ export type Settings = Readonly<Record<Limits, number>> & {
   readonly forwardedHeaders: readonly string[]
   readonly isAmbient: boolean
   readonly credentials: NonNullable<RequestInit['credentials']> | undefined
+  readonly denialReason: AuthScheme['denialReason']
+  readonly refresherFetch: AuthScheme['refresherFetch']
   /** Whether an answer's status may not be all that is to be looked at. */
   readonly looksCloser: boolean
   /** To be called detached: a native fetch called as a method throws. */
@@ -185,6 +187,7 @@ function readSettings(given: AuthFetchOptions): Omit<Settings, 'madeOf'> {
   const ourHeaders = [...new Set(['authorization', ...scheme.headers.map((name) => name.toLowerCase())])]
   // By own member, because a polluted prototype must not send cookies anywhere (O4).
   const isAmbient = own(scheme, 'isAmbient') === true
+  const denialReason = methodOf(scheme, 'denialReason')
   return {
     ...limits,
     refresh: given.refresh,
@@ -201,8 +204,17 @@ function readSettings(given: AuthFetchOptions): Omit<Settings, 'madeOf'> {
     forwardedHeaders: ourHeaders.slice(1),
     isAmbient,
     credentials: own(scheme, 'credentials') as Settings['credentials'],
-    looksCloser: given.classify !== undefined || typeof scheme.denialReason === 'function',
+    denialReason,
+    refresherFetch: methodOf(scheme, 'refresherFetch'),
+    looksCloser: given.classify !== undefined || denialReason !== undefined,
     // Read at each call, because Sentry and MSW patch the global.
     transport: given.fetch ?? ((...args) => globalThis.fetch(...args)),
   }
+}
+
+/** A method of a scheme, or of its class; not one that a polluted prototype gives to every object (O4). */
+function methodOf<M extends 'denialReason' | 'refresherFetch'>(scheme: AuthScheme, name: M): AuthScheme[M] {
+  const method: unknown = scheme[name]
+  const isOwn = typeof method === 'function' && method !== (Object.prototype as Partial<AuthScheme>)[name]
+  return isOwn ? (method.bind(scheme) as AuthScheme[M]) : undefined
 }

@@ -11,11 +11,11 @@ export const byStatus = (status: number): Verdict => (status === 401 ? 'recover'
 const byDefault = ({ denialReason }: Call, { status }: Response): Verdict => (denialReason ? 'deny' : byStatus(status))
 
 /** Asks the scheme why an error answer is a denial; a mistake in it must not cost the caller a response. */
-async function denialReasonOf({ scheme }: Settings, response: Response): Promise<Denial['reason'] | undefined> {
+async function denialReasonOf({ denialReason }: Settings, response: Response): Promise<Denial['reason'] | undefined> {
   const { status } = response
   if (status < 400 || status === 401) return undefined
   try {
-    return (await scheme.denialReason?.(response)) || undefined
+    return (await denialReason?.(response)) || undefined
   } catch {
     return undefined
   }

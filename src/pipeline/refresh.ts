@@ -194,11 +194,11 @@ async function askOnce(
   reason: RefreshReason,
   signal: AbortSignal,
 ): Promise<ReceivedTokens> {
-  const { refresh: refresher, transport, base: baseUrl, isOurs, scheme } = settings
+  const { refresh: refresher, transport, base: baseUrl, isOurs, refresherFetch } = settings
   const tokens = base?.tokens ? { ...base.tokens } : null
   let answer: Awaited<ReturnType<Refresher>> | undefined
   try {
-    const schemed = scheme.refresherFetch?.(transport, { tokens, isOurs }) ?? transport
+    const schemed = refresherFetch?.(transport, { tokens, isOurs }) ?? transport
     const context = { tokens, reason, signal, fetch: bareFetch(schemed, baseUrl(), signal) }
     answer = await reentry.enter(signal, async () => refresher?.(context))
     if (answer !== null) return receiveTokens(answer)

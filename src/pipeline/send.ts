@@ -14,7 +14,7 @@ import { secretsOf, withoutSecrets } from './secrets.ts'
  * @param body what to send in place of the body that has already been sent
  */
 export function send(settings: Settings, call: Call, live: Live | null, body?: BodyInit): Promise<Response> {
-  const headers = call.sends === 0 ? call.headers : cleanHeaders(settings, call)
+  const headers = call.sends === 0 && !settings.isAmbient ? call.headers : cleanHeaders(settings, call)
   // No promise and no closure where the scheme makes no promise: this is the hot path.
   const attached = attach(settings, headers, live, call)
   return attached
@@ -49,11 +49,14 @@ export function hand(
   return rest === null ? transport(target, init) : transport(target, init, ...(rest as []))
 }
 
-/** The caller's headers without ours, which the scheme is about to set anew; a caller's credentials never come here (O3). */
-function cleanHeaders({ ourHeaders }: Settings, call: Call): Headers {
+/**
+ * The caller's headers without ours, which the scheme is about to set anew: none of those was the caller's, or the call would not
+ * be here (O3). Those of an ambient scheme may be; so there the first send has added to a copy.
+ */
+function cleanHeaders({ ourHeaders, isAmbient }: Settings, call: Call): Headers {
   if (!call.hasHeaders) return new Headers()
   const headers = new Headers(call.headers)
-  for (const name of ourHeaders) headers.delete(name)
+  if (!isAmbient) for (const name of ourHeaders) headers.delete(name)
   return headers
 }
 
@@ -101,7 +104,9 @@ async function sendFollowing(settings: Settings, call: Call, live: Live | null, 
   observe(settings, call, first)
   return followRedirects(first, { url, method: call.method.toUpperCase(), hasBody }, async (hop: Hop) => {
     const headers = cleanHeaders(settings, call)
-    for (const name of hop.isHome ? hop.droppedHeaders : [...hop.droppedHeaders, ...CREDENTIAL_HEADERS])
+    for (const name of hop.isHome
+      ? hop.droppedHeaders
+      : [...hop.droppedHeaders, ...CREDENTIAL_HEADERS, ...settings.ourHeaders])
       headers.delete(name)
     if (hop.isHome) await attach(settings, headers, live, hop)
     const body = hop.hasBody ? (replay ? await replay.again() : init.body) : null

@@ -33,7 +33,7 @@ export interface CsrfOptions {
 export interface CookieOptions {
   /**
    * fetch's `credentials` for requests that leave them at their default. `include` sends cookies to the app's `origins` where
-   * those are not the page's own, and nowhere else.
+   * those are not the page's own.
    * @default 'include'
    */
   credentials?: 'include' | 'same-origin' | undefined

@@ -15,8 +15,9 @@ const SENTENCE = new RegExp(
   `${TOPIC}[^.!?\\n]{0,60}${FAILURE}|${FAILURE}[^.!?\\n]{0,60}${TOPIC}|cross-site \\w+ form submissions are forbidden|cross-origin request detected`,
   'i',
 )
-/** A code or a problem type, `csrf` or `urn:example:csrf`: one word with the topic in it. */
-const CODE = new RegExp(`^\\S*${TOPIC}\\S*$`, 'i')
+/** A code or a problem type, `csrf` or `urn:example:csrf`: one word, not a long one, with the topic in it. */
+const WORD = /^\S{1,200}$/
+const TOPICAL = new RegExp(TOPIC, 'i')
 
 /** The members of JSON errors that say what is wrong. Any other may quote what somebody wrote, or carry the next token. */
 const TELLING =
@@ -30,7 +31,7 @@ export function saysCsrfFailed(text: string): boolean {
 }
 
 function isTold(value: unknown, depth: number): boolean {
-  if (typeof value === 'string') return CODE.test(value) || SENTENCE.test(value)
+  if (typeof value === 'string') return SENTENCE.test(value) || (WORD.test(value) && TOPICAL.test(value))
   if (typeof value !== 'object' || value === null || depth > MAX_DEPTH) return false
   return Object.entries(value).some(
     ([name, inner]) => (Array.isArray(value) || TELLING.test(name)) && isTold(inner, depth + 1),

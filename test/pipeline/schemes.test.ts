@@ -325,6 +325,25 @@ describe('isAmbient', () => {
     expect(refreshes()).toBe(1)
   })
 
+  it('O3 a caller’s own header stays, on the replay too, where the scheme has none to set', async () => {
+    const scheme = ambient({ attach: () => {} })
+    const { api, transport } = client(scheme, (_sent, index) => (index === 0 ? unauthorized() : ok()))
+    expect((await api('/me', { headers: { 'x-csrf': 'theirs' } })).status).toBe(200)
+    expect(guards(transport)).toEqual(['theirs', 'theirs'])
+  })
+
+  it.each(['denialReason', 'refresherFetch'])('O4 %s is not taken from a polluted prototype', async (name) => {
+    let calls = 0
+    Object.assign(Object.prototype, { [name]: () => calls++ })
+    try {
+      const { api } = client(schemeWith({}), (_sent, index) => new Response(null, { status: index === 0 ? 401 : 403 }))
+      expect((await api('/me')).status).toBe(403)
+      expect(calls).toBe(0)
+    } finally {
+      Reflect.deleteProperty(Object.prototype, name)
+    }
+  })
+
   it('O4 is not read off a polluted prototype', async () => {
     Object.assign(Object.prototype, { isAmbient: true, credentials: 'include' })
     try {

@@ -347,6 +347,13 @@ describe('a refusal for CSRF', () => {
       expect(performance.now() - startedAt).toBeLessThan(250)
     },
   )
+
+  it('E4 is judged in linear time: a word of 64 KiB in JSON', async () => {
+    const startedAt = performance.now()
+    const response = json(403, { message: `${'csrf'.repeat(16_000)} x` })
+    expect(await reasonFor(response)).toBeUndefined()
+    expect(performance.now() - startedAt).toBeLessThan(250)
+  })
 })
 
 describe('isCsrfFailure', () => {
