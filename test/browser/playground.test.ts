@@ -147,6 +147,7 @@ describeBrowsers(
       await press(page, 'Not now')
       expect(await lastCard(page)).toMatchObject({ page: ['50 × 401'] })
       await press(page, 'Call × 50')
+      await question(page)
       await press(page, 'Confirm with a second factor')
       expect(await lastCard(page)).toMatchObject({ page: ['50 × 201'] })
       expect(await counters(page)).toMatchObject({ refreshes: 0, logins: 2 })
