@@ -9,7 +9,7 @@ export type AuthErrorCode =
   | 'refresh-unavailable'
   /** The refresh did not answer within `refreshTimeoutMs`; the session is kept. */
   | 'refresh-timeout'
-  /** A token endpoint's answer held no usable access token (RFC 6749 §5.1). */
+  /** A token endpoint's answer held no usable access token (RFC 6749 §5.1), one of another type, or a wrong ID token. */
   | 'unusable-token-response'
   /** A token holds characters outside b64token (RFC 6750 §2.1) and was neither stored nor sent. */
   | 'invalid-token'

@@ -136,7 +136,7 @@ function leave(go: () => unknown, signal: AbortSignal, isAway: () => boolean): P
  * Counts redirects, and throws when there are too many. A sign-in does not clear the count: a login that works and an API that
  * still says 401 are the loop.
  */
-function loopGuard(
+export function loopGuard(
   maxRedirects: number,
   windowMs: number,
   place: () => Pick<Storage, 'getItem' | 'setItem'>,

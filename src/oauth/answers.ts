@@ -50,14 +50,18 @@ export function usableMembers(answer: Record<string, unknown>): Record<string, u
 export const unmade = (code: AuthErrorCode): AuthError =>
   new AuthError(code, 'The request could not be made: the client authentication or the DPoP proof failed')
 
-export const unbound = (): AuthError =>
-  new AuthError('unusable-token-response', 'Expected tokens bound to the key (`token_type` DPoP, RFC 9449 section 5)')
+/** Tokens of the one type are never used as the other's (RFC 6749 §7.1, RFC 9449 §5). */
+export const mistyped = (expected: 'DPoP' | 'Bearer'): AuthError =>
+  new AuthError('unusable-token-response', `Expected tokens of the \`token_type\` ${expected}`)
 
 /** Which claim it was is a word of oauth4webapi's; what the claim held is not told. */
 export function refusedIdToken(thrown: unknown): AuthError {
   const claim: unknown = Object(Object(thrown).cause).claim
   const named = typeof claim === 'string' && /^[a-z_]{1,20}$/.test(claim) ? ` for its \`${claim}\`` : ''
-  return new AuthError('authorization-failed', `The ID token was refused${named} (OpenID Connect Core section 3.1.3.7)`)
+  return new AuthError(
+    'unusable-token-response',
+    `The ID token was refused${named} (OpenID Connect Core section 3.1.3.7)`,
+  )
 }
 
 export function authorizationFailed(oauthError: string | undefined): AuthError {

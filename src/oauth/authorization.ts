@@ -33,6 +33,10 @@ const OPTIONS = [
 const OURS = [
   ...[
     'response_type',
+    // Elsewhere than in the query of the redirect URI nobody looks for an answer.
+    'response_mode',
+    'request',
+    'request_uri',
     'client_id',
     'redirect_uri',
     'scope',
@@ -102,6 +106,7 @@ export async function authorizationRequest(
     ...(isOpenId && { nonce: newNonce() }),
     // Without an ID token nothing tells when the login was.
     ...(isOpenId && maxAgeSeconds !== undefined && { maxAgeSeconds }),
+    ...(wanted.length > 0 && { scope: wanted.join(' ') }),
     returnTo: withoutLoginAnswer(safeReturnTo(options.returnTo ?? currentPage())),
   }
 
@@ -113,7 +118,7 @@ export async function authorizationRequest(
     response_type: 'code',
     client_id: clientId,
     redirect_uri: redirectUri,
-    scope: wanted.join(' '),
+    scope: transaction.scope,
     state: transaction.state,
     nonce: transaction.nonce,
     code_challenge: await challengeOf(transaction.verifier),

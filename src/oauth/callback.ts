@@ -14,16 +14,17 @@ import type { Transaction, Transactions } from './transactions.ts'
 
 /**
  * The URL as it was given, or the page's where that is the return page; null where it holds no answer. Other pages have a `code` or
- * a `state` of their own.
- *
- * @throws TypeError for what is no URL
+ * a `state` of their own, and whoever knocks at the port of a program sends what is no URL at all.
  */
 export function returned(settings: Settings, given: string | URL | undefined): URL | null {
   const { location } = globalThis as { location?: Location }
   const text = given ?? location?.href
   if (text === undefined) return null
   // A program's server knows the path that was asked for, and no more.
-  const url = new URL(text, pageUrl() ?? redirectUriOf(settings))
+  const base = pageUrl() ?? redirectUriOf(settings)
+  // The error of a parser would quote it.
+  if (!URL.canParse(text, base)) return null
+  const url = new URL(text, base)
   if (!['code', 'error', 'state'].some((name) => url.searchParams.has(name))) return null
   return given !== undefined || placeOf(url) === placeOf(new URL(redirectUriOf(settings))) ? url : null
 }

@@ -7,10 +7,11 @@ import { own, type TokenResponse } from '../tokens.ts'
 import { joinScopes, readSignIn, type SignInOptions } from './authorization.ts'
 import { returned, stateOf } from './callback.ts'
 import { type DeviceCode, deviceLogin } from './device.ts'
+import { Joint } from './joint.ts'
 import { type OAuthClientOptions, readOptions } from './options.ts'
 import { handToOpener, hasPopups, isPopupState, openPopup, popupTokens } from './popup.ts'
 import { type AuthorizationServer, Protocol } from './protocol.ts'
-import { Redirects } from './redirects.ts'
+import { type Cause, Redirects } from './redirects.ts'
 import { type SessionOfApp, type SignedOut, type SignOutOptions, signOut } from './sign-out.ts'
 
 /** All members are bound: `const { refresher, handleCallback } = oauthClient(…)` works. */
@@ -30,13 +31,19 @@ export interface OAuthClient {
    * @throws AuthError `authorization-failed`, also where the popup was blocked; `metadata-refused`
    */
   signIn(session: SessionOfApp, options?: SignInOptions): Promise<void>
-  /** The same for the scopes that the session has and these: for `onPermissionDenied`, in a click or by redirect. */
+  /**
+   * The same for the scopes that the session has and these: for `onPermissionDenied`, in a click or by redirect. Calls for the same
+   * scopes are one; by redirect they stop with `login-loop` when they go in circles, as `onLoginRequired` does.
+   *
+   * What it brings is a session of its own, of whoever signed in. On a page that stays (a popup, a desktop program) requests of
+   * the session before it that still wait get their 401.
+   */
   requestScopes(session: SessionOfApp, scopes: readonly string[], options?: SignInOptions): Promise<void>
   /** For programs that open it themselves; its answer goes to `handleCallback` of the same client. */
   authorizationUrl(options?: SignInOptions): Promise<URL>
   /**
    * Ends the sign-in that the URL given is the answer to, or that of the page where that is the `redirectUri`. null: it is no
-   * answer. In a popup it hands the answer to the page that opened it, and closes the window.
+   * answer, or no URL. In a popup it hands the answer to the page that opened it, and closes the window.
    *
    * @throws AuthError `callback-refused` for an answer that nobody here asked for, `authorization-failed` where the server says
    *   no or (`retryable`: a reload tries again) cannot be reached, `unusable-token-response`, `metadata-refused`
@@ -83,13 +90,16 @@ export function oauthClient(options: OAuthClientOptions): OAuthClient {
   const inPopup = (popup: Window, given: SignInOptions, signal?: AbortSignal): Promise<TokenResponse | null> =>
     popupTokens({ settings, protocol, popup }, given, signal)
 
-  const signIn = async (session: SessionOfApp, given: SignInOptions): Promise<void> => {
-    if ((given.interaction ?? settings.interaction) === 'redirect') return redirects.leave(given)
+  const signIn = async (session: SessionOfApp, given: SignInOptions, cause?: Cause): Promise<void> => {
+    if ((given.interaction ?? settings.interaction) === 'redirect') return redirects.leave(given, cause)
     const popup = openPopup()
     if (popup === null) throw blocked()
     const tokens = await inPopup(popup, given)
     if (tokens !== null) await session.signIn(tokens)
   }
+
+  const stepUps = new Joint<LoginResult>()
+  const scopeRequests = new Joint<void>()
 
   const end = async (session: SessionOfApp, back: URL): Promise<{ returnTo: string }> => {
     const state = stateOf(back)
@@ -110,25 +120,29 @@ export function oauthClient(options: OAuthClientOptions): OAuthClient {
       // Whoever is just coming back needs no second login.
       await callback?.work.catch(() => null)
       if (need.signal.aborted) return null
-      if (settings.interaction === 'redirect') return redirects.leaveFor(need, {}, false)
+      if (settings.interaction === 'redirect') return redirects.leaveFor(need, {}, 'login')
       const popup = openPopup()
       if (popup !== null) return inPopup(popup, { returnTo: need.returnTo }, need.signal)
       // Blocked, for there was no click: the requests stay parked for a `signIn` that comes from one.
       return hasPopups() ? new Promise((resolve) => whenAborted(need.signal, () => resolve(null))) : null
     },
-    async onStepUp({ acrValues, maxAgeSeconds, scopes, grantedScope, ...need }) {
+    async onStepUp({ acrValues, maxAgeSeconds, scopes, grantedScope, signal }) {
       // What the session has is asked for again: a stronger login must not cost it scopes.
       const given = { acrValues, maxAgeSeconds, scopes: joinScopes(grantedScope, scopes) }
-      if (settings.interaction === 'redirect') {
-        return redirects.leaveFor({ ...need, reason: 'session-over', returnTo: currentPage() }, given, true)
-      }
-      const popup = openPopup()
-      return popup && inPopup(popup, given, need.signal)
+      return stepUps.join(JSON.stringify(given), signal, async (signal) => {
+        if (settings.interaction === 'redirect') {
+          return redirects.leaveFor({ returnTo: currentPage(), signal }, given, 'step-up')
+        }
+        const popup = openPopup()
+        return popup && inPopup(popup, given, signal)
+      })
     },
     signIn: async (session, given = {}) => signIn(session, readSignIn(given)),
     async requestScopes(session, scopes, given = {}) {
       const asked = readSignIn({ ...given, scopes: joinScopes(scopes, given.scopes) })
-      return signIn(session, { ...asked, scopes: joinScopes(session.snapshot().scope, asked.scopes) })
+      const wanted = { ...asked, scopes: joinScopes(session.snapshot().scope, asked.scopes) }
+      const key = wanted.scopes.join(' ')
+      return scopeRequests.join(key, undefined, () => signIn(session, wanted, `scopes ${key}`))
     },
     authorizationUrl: async (given = {}) => (await redirects.begin(readSignIn(given))).url,
     async handleCallback(session, given = {}) {

@@ -17,8 +17,10 @@ export interface DeviceCode {
   expiresAt: number
 }
 
-/** RFC 8628 §3.2 and §3.5. */
+/** RFC 8628 §3.2, and how much slower each `slow_down` makes it (§3.5). */
 const INTERVAL_MS = 5000
+/** The interval counts in seconds: what is less is a slip, and would be a flood. */
+const LEAST_INTERVAL_MS = 1000
 
 /**
  * Runs one such login.
@@ -36,7 +38,7 @@ export async function deviceLogin(
   const expiresAt = monotonicNow() + expires_in * 1000
   const complete = uris.verification_uri_complete
   const code: DeviceCode = {
-    userCode: user_code,
+    userCode: safeCode(user_code),
     verificationUri: safeUri(uris.verification_uri),
     ...(complete !== undefined && { verificationUriComplete: safeUri(complete) }),
     expiresAt: wallNow() + expires_in * 1000,
@@ -47,34 +49,46 @@ export async function deviceLogin(
     failed = { reason }
   })
   void shown
-  let intervalMs = interval === undefined ? INTERVAL_MS : interval * 1000
+  let intervalMs = interval === undefined ? INTERVAL_MS : Math.max(LEAST_INTERVAL_MS, interval * 1000)
+  let waitMs = intervalMs
   for (;;) {
-    await pause(Math.min(intervalMs, expiresAt - monotonicNow()), signal)
+    await pause(Math.min(waitMs, expiresAt - monotonicNow()), signal)
     if (signal?.aborted) return null
     if (failed !== null) throw (failed as { reason: unknown }).reason
     if (monotonicNow() >= expiresAt) throw expired()
     const answer = await poll(protocol, device_code, signal)
-    if (typeof answer !== 'number') return answer
-    intervalMs += answer
+    if (!isAuthError(answer)) return answer
+    const { oauthError, retryAfterMs = 0 } = answer
+    if (oauthError === 'slow_down') intervalMs += INTERVAL_MS
+    // An outage is waited out for longer, and forgotten.
+    const moreMs = PATIENCE.includes(oauthError) ? 0 : INTERVAL_MS
+    waitMs = Math.max(intervalMs + moreMs, retryAfterMs)
   }
 }
 
-/** The tokens; or how much longer to wait from now on, in milliseconds. */
+/** What says that the server is well, and the user has not agreed yet. */
+const PATIENCE: ReadonlyArray<string | undefined> = ['authorization_pending', 'slow_down']
+
+/** The tokens; or why to ask again. */
 async function poll(
   protocol: Protocol,
   deviceCode: string,
   signal: AbortSignal | undefined,
-): Promise<TokenResponse | null | number> {
+): Promise<TokenResponse | null | AuthError> {
   try {
     return await protocol.deviceTokens(deviceCode, { signal })
   } catch (error) {
     if (signal?.aborted) return null
     if (!isAuthError(error)) throw error
-    if (error.oauthError === 'authorization_pending') return 0
-    // An outage is waited out like a request to slow down, RFC 8628 §3.5.
-    if (error.oauthError === 'slow_down' || error.retryable) return Math.max(INTERVAL_MS, error.retryAfterMs ?? 0)
+    if (PATIENCE.includes(error.oauthError) || error.retryable) return error
     throw error.oauthError === 'expired_token' ? expired() : error
   }
+}
+
+/** A terminal would do what is in it: control characters, and those that turn or hide text, are in no code to be typed. */
+function safeCode(code: string): string {
+  if (!/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(code)) return code
+  throw new AuthError('authorization-failed', 'Expected a user code without control characters')
 }
 
 /** A program may open it, or a shell for it: nothing but a web page (security of RFC 8628 §3.3.1). */

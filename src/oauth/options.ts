@@ -41,7 +41,10 @@ export interface OAuthClientOptions {
   interaction?: 'redirect' | 'popup' | undefined
   /** Binds the tokens to a key (RFC 9449). The same object as the `scheme` of `createAuthFetch`. */
   dpop?: DpopScheme | undefined
-  /** The transport to the authorization server. Default: `globalThis.fetch`; for a refresh, the one of its `createAuthFetch`. */
+  /**
+   * The transport to the authorization server. Default: `globalThis.fetch`; the token request of a refresh goes by the one of its
+   * `createAuthFetch`. The metadata never does: a scheme adds headers there that a public document may not allow (CORS).
+   */
   fetch?: typeof globalThis.fetch | undefined
   /** Where a sign-in by redirect is remembered until the user is back. Default: `sessionStorage`, else memory. */
   storage?: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'> | undefined

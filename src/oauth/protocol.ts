@@ -14,10 +14,10 @@ import {
   authorizationFailed,
   failureOf,
   isPassing,
+  mistyped,
   oauthErrorOf,
   refusedIdToken,
   successOf,
-  unbound,
   unmade,
   usableMembers,
 } from './answers.ts'
@@ -52,6 +52,8 @@ export interface Binding {
   nonce?: string
   /** How old the login may be, in seconds, by the ID token's `auth_time`. */
   maxAgeSeconds?: number
+  /** What was asked for. */
+  scope?: string
 }
 
 export const newState = (): string => oauth.generateRandomState()
@@ -83,20 +85,21 @@ export class Protocol {
   }
 
   /**
-   * The server's metadata: asked for once, by whoever comes first; a failure is not kept.
+   * The server's metadata: asked for once, by whoever comes first; a failure is not kept. Not by the transport of a refresh: what
+   * a scheme adds there (a proof, a CSRF header) is no business of a public document, and costs a preflight that many servers fail.
    *
    * @throws AuthError `metadata-refused`, `retryable` where the server could not be reached
    */
-  metadata(via: Via = {}): Promise<AuthorizationServer> {
+  metadata({ signal }: Pick<Via, 'signal'> = {}): Promise<AuthorizationServer> {
     if (this.#metadata === null) {
       // Others may wait for it too: no signal of one of them ends it.
-      const asked = this.#discover({ fetch: via.fetch })
+      const asked = this.#discover()
       this.#metadata = asked
       asked.catch(() => {
         this.#metadata = null
       })
     }
-    return abortable(this.#metadata, via.signal)
+    return abortable(this.#metadata, signal)
   }
 
   /** @throws AuthError `metadata-refused` where the server has no such endpoint */
@@ -130,7 +133,7 @@ export class Protocol {
    * @throws AuthError `authorization-failed`, `unusable-token-response`
    */
   async exchange(answer: URLSearchParams, redirectUri: string, binding: Binding): Promise<TokenResponse> {
-    const { verifier, nonce, maxAgeSeconds } = binding
+    const { verifier, nonce, maxAgeSeconds, scope } = binding
     const { server, tokens } = await this.#tokens('authorization-failed', {}, (server, options) =>
       oauth.authorizationCodeGrantRequest(server, this.#client(), this.#auth, answer, redirectUri, verifier, options),
     )
@@ -145,7 +148,7 @@ export class Protocol {
     } catch (thrown) {
       throw refusedIdToken(thrown)
     }
-    return tokens
+    return granted(tokens, scope)
   }
 
   /** @throws AuthError `refresh-unavailable` with what its verdict needs (R7), `unusable-token-response` */
@@ -171,7 +174,7 @@ export class Protocol {
     const { tokens } = await this.#tokens('refresh-unavailable', via, (server, options) =>
       oauth.clientCredentialsGrantRequest(server, this.#client(), this.#auth, parameters, options),
     )
-    return withoutIdToken(tokens)
+    return granted(withoutIdToken(tokens), this.#settings.scope)
   }
 
   /** Starts a login on another device, RFC 8628 §3.1. @throws AuthError `authorization-failed`, `metadata-refused` */
@@ -198,14 +201,14 @@ export class Protocol {
     } catch (thrown) {
       throw refusedIdToken(thrown)
     }
-    return tokens
+    return granted(tokens, this.#settings.scope)
   }
 
-  /** Whether the server has taken a token back, RFC 7009. Never rejects. */
-  async revoke(token: string, hint: 'refresh_token' | 'access_token'): Promise<boolean> {
+  /** Whether the server has taken a token back, RFC 7009. That takes no proof of a key (§2.1). Never rejects. */
+  async revoke(token: string, hint: 'refresh_token' | 'access_token', via: Via): Promise<boolean> {
     try {
       const code = 'authorization-failed'
-      await this.#answer('revocation_endpoint', { code, via: {} }, (server, options) => {
+      await this.#answer('revocation_endpoint', { code, via }, (server, options) => {
         const hinted = Object.assign(options, { additionalParameters: { token_type_hint: hint } })
         return oauth.revocationRequest(server, this.#client(), this.#auth, token, hinted)
       })
@@ -289,15 +292,16 @@ export class Protocol {
     } catch {
       throw new AuthError('unusable-token-response', 'The token endpoint answered no usable access token')
     }
-    if (dpop && String(tokens.token_type).toLowerCase() !== 'dpop') throw unbound()
+    const type = dpop ? 'DPoP' : 'Bearer'
+    if (String(tokens.token_type).toLowerCase() !== type.toLowerCase()) throw mistyped(type)
     return { server, tokens }
   }
 
   /** OpenID Connect Discovery, then RFC 8414. */
-  async #discover(via: Via): Promise<AuthorizationServer> {
+  async #discover(): Promise<AuthorizationServer> {
     const { issuer } = this.#settings
     const ask = (algorithm: 'oidc' | 'oauth2'): Promise<Response> => {
-      const options = using(this.#transport('metadata-refused', via))
+      const options = using(this.#transport('metadata-refused', {}))
       return oauth.discoveryRequest(issuer, Object.assign(options, { algorithm }) as object)
     }
     let response = await ask('oidc')
@@ -327,3 +331,7 @@ const asResponse = (members: Members): Response => new Response(JSON.stringify(m
 function withoutIdToken({ id_token: _, ...tokens }: TokenResponse): TokenResponse {
   return tokens as TokenResponse
 }
+
+/** An answer that names no scope grants what was asked for (RFC 6749 §5.1): who wants more later must not lose that. */
+const granted = (tokens: TokenResponse, asked: string | undefined): TokenResponse =>
+  asked === undefined || Object.hasOwn(tokens, 'scope') ? tokens : { ...tokens, scope: asked }

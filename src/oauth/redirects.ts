@@ -1,6 +1,6 @@
 /** Sign-ins that leave the page: how they begin, who waits for them where the page stays after all, and how they end. */
 import { isAuthError, misuse } from '../errors.ts'
-import { loginRedirect } from '../login/redirect.ts'
+import { loginRedirect, loopGuard } from '../login/redirect.ts'
 import type { LoginNeed, LoginResult } from '../ports.ts'
 import type { TokenResponse } from '../tokens.ts'
 import { authorizationRequest, type SignInOptions } from './authorization.ts'
@@ -10,6 +10,9 @@ import type { Protocol } from './protocol.ts'
 import { Transactions } from './transactions.ts'
 
 type Place = NonNullable<Settings['storage']>
+
+/** Why the page is left without a click. Each is counted apart: who has just signed in may well be asked for more. */
+export type Cause = 'login' | 'step-up' | `scopes ${string}`
 
 interface Waiter {
   isStepUp: boolean
@@ -43,23 +46,31 @@ export class Redirects {
     return { url, state: transaction.state }
   }
 
-  /** @throws TypeError `ERR_NO_PAGE` */
-  async leave(options: SignInOptions): Promise<void> {
+  /**
+   * @param cause counts it: what an app may ask for without a click must not go in circles (L3)
+   * @throws TypeError `ERR_NO_PAGE`; AuthError `login-loop`
+   */
+  async leave(options: SignInOptions, cause?: Cause): Promise<void> {
+    const { maxRedirects = 2, windowMs = 60_000, storage } = this.#settings
     const exit = exitOf(this.#settings)
     if (!exit) throw noPage()
+    if (cause) loopGuard(maxRedirects, windowMs, () => shelf(storage, cause))()
     await exit((await this.begin(options)).url.href)
   }
 
   /** The same for who waits, unless it goes in circles. null where there is no page: then nothing is asked of the server. */
-  async leaveFor(need: LoginNeed, options: SignInOptions, isStepUp: boolean): Promise<LoginResult> {
+  async leaveFor(
+    need: Pick<LoginNeed, 'returnTo' | 'signal'>,
+    options: SignInOptions,
+    cause: Cause,
+  ): Promise<LoginResult> {
     const { navigate, maxRedirects, windowMs, storage } = this.#settings
     if (!exitOf(this.#settings)) return null
     const { url, state } = await this.begin({ ...options, returnTo: need.returnTo })
-    // Counted apart: who has just signed in may well be asked for more, and nothing goes in circles.
-    const counted = isStepUp ? shelf(storage, 'step-up') : storage
-    const away = loginRedirect({ to: () => url, navigate, maxRedirects, windowMs, storage: counted })(need)
+    const counted = cause === 'login' ? storage : shelf(storage, cause)
+    const away = loginRedirect({ to: () => url, navigate, maxRedirects, windowMs, storage: counted })(need as LoginNeed)
     // A router or a desktop program stays where it is: the answer comes to this very page, and ends the waiting.
-    const answered = new Promise<LoginResult>((end) => this.#waiting.set(state, { end, isStepUp }))
+    const answered = new Promise<LoginResult>((end) => this.#waiting.set(state, { end, isStepUp: cause === 'step-up' }))
     return Promise.race([answered, away]).finally(() => this.#waiting.delete(state))
   }
 
@@ -75,8 +86,8 @@ export class Redirects {
     const waiter = this.#waiting.get(state)
     try {
       const tokens = await exchanged(this.#protocol, back.searchParams, transaction)
-      if (waiter?.isStepUp) waiter.end(tokens)
-      else await signIn(tokens)
+      if (!waiter?.isStepUp) await signIn(tokens)
+      waiter?.end(waiter.isStepUp ? tokens : null)
     } catch (error) {
       if (isAuthError(error) && error.retryable) {
         this.#transactions.restore(transaction)

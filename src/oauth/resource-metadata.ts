@@ -146,7 +146,8 @@ const RESERVED_V4 = [
 /** Global unicast (2000::/3) without Teredo and its like, documentation and 6to4: all others are local, or hold an IPv4 address. */
 const GLOBAL_V6 = /^\[(?!2001:(?::|1?[\da-f]{1,2}:|db8:)|2002:|3fff:)[23][\da-f]{3}:/
 /** Names that mean something inside one network only, those of one label included. */
-const LOCAL_NAME = /^[^.]*$|\.(?:internal|intranet|local|localhost|localdomain|lan|corp|home|home\.arpa)$/
+const LOCAL_NAME =
+  /^[^.]*$|\.(?:internal|intranet|local|localhost|localdomain|lan|corp|home|home\.arpa|private|svc|consul|onion)$/
 
 /** Whether a URL's host is a private address or name. The URL parser has brought all spellings of an address into one. */
 function isPrivate({ hostname }: URL): boolean {

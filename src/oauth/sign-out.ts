@@ -1,12 +1,14 @@
 /** The end of a session, in its order: here first, then the tokens at the server, then the server's own session (RFC 9700 §4.14). */
 import type { AuthSession } from '../auth-session.ts'
-import { within } from '../clock.ts'
+import { after } from '../clock.ts'
+import { abortable } from '../coordination/abortable.ts'
 import { pageUrl } from '../http/origins.ts'
 import { expected, ownOptions } from '../option-check.ts'
 import type { TokenSet } from '../tokens.ts'
 import type { Settings } from './options.ts'
 import type { Protocol } from './protocol.ts'
 import { exitOf } from './redirects.ts'
+import type { Via } from './transport.ts'
 
 /** What is asked of a session: that of `createAuthFetch` fits. */
 export type SessionOfApp = Pick<AuthSession, 'signIn' | 'signOut' | 'tokens' | 'snapshot'>
@@ -23,9 +25,12 @@ export interface SignOutOptions {
 }
 
 export interface SignedOut {
-  /** Whether the server confirmed that the token which renews the session is revoked. */
+  /**
+   * Whether the server confirmed that the token which renews the session is revoked: the one that was here. What a refresh under
+   * way brings after that is dropped unseen; most servers have revoked it with this one.
+   */
   isRevoked: boolean
-  /** The server's sign-out page (RP-initiated logout); null where it has none, or could not be asked. */
+  /** The server's sign-out page (RP-initiated logout); null where it has none, or could not be asked in time. */
   logoutUrl: string | null
 }
 
@@ -41,19 +46,28 @@ export async function signOut(
   // As they are: a refresh now would only make more of what is to be revoked.
   const tokens = await session.tokens({ minValidityMs: Number.NEGATIVE_INFINITY }).catch(() => null)
   await session.signOut()
-  const isRevoked = await within(revoked(protocol, tokens), settings.timeoutMs, () => null).catch(() => false)
-  await Promise.resolve(settings.dpop?.forget()).catch(() => {})
-  const logoutUrl = await logoutUrlOf(settings, protocol, { idToken: tokens?.idToken, state }).catch(() => null)
+  const late = new AbortController()
+  const inTime = <T, U>(work: Promise<T>, otherwise: U): Promise<T | U> =>
+    abortable(work, late.signal).catch(() => otherwise)
+  const cancel = after(settings.timeoutMs, () => late.abort(), true)
+  const via = { signal: late.signal }
+  const [, isRevoked, logoutUrl] = await Promise.all([
+    // Before the network: a sign-in that comes meanwhile has a key of its own, and keeps it.
+    Promise.resolve(settings.dpop?.forget()).catch(() => {}),
+    inTime(revoked(protocol, tokens, via), false),
+    inTime(logoutUrlOf(settings, protocol, { idToken: tokens?.idToken, state }), null),
+  ])
+  cancel()
   if (logoutUrl !== null && navigate) await exitOf(settings)?.(logoutUrl)
   return { isRevoked, logoutUrl }
 }
 
 /** The refresh token first: with it goes, at most servers, all that came of it (RFC 7009 §2.1). */
-async function revoked(protocol: Protocol, tokens: TokenSet | null): Promise<boolean> {
+async function revoked(protocol: Protocol, tokens: TokenSet | null, via: Via): Promise<boolean> {
   if (tokens === null) return false
   const { accessToken, refreshToken } = tokens
-  const isRenewalRevoked = refreshToken !== undefined && (await protocol.revoke(refreshToken, 'refresh_token'))
-  const isAccessRevoked = await protocol.revoke(accessToken, 'access_token')
+  const isRenewalRevoked = refreshToken !== undefined && (await protocol.revoke(refreshToken, 'refresh_token', via))
+  const isAccessRevoked = await protocol.revoke(accessToken, 'access_token', via)
   return refreshToken === undefined ? isAccessRevoked : isRenewalRevoked
 }
 

@@ -91,14 +91,16 @@ const without = (transactions: Transaction[], state: string): Transaction[] =>
   transactions.filter((each) => each.state !== state)
 
 const TEXTS = ['state', 'verifier', 'issuer', 'clientId', 'redirectUri', 'returnTo'] as const
+const OPTIONAL_TEXTS = ['nonce', 'scope'] as const
 
 /** Anybody's script can write into the storage of an origin: what is not whole is not there. */
 function isTransaction(value: unknown): value is Transaction {
   if (typeof value !== 'object' || value === null) return false
-  const [nonce, maxAge] = [own(value, 'nonce'), own(value, 'maxAgeSeconds')]
+  const maxAge = own(value, 'maxAgeSeconds')
+  const isText = (name: string): boolean => typeof own(value, name) === 'string'
   return (
-    TEXTS.every((name) => typeof own(value, name) === 'string') &&
-    (nonce === undefined || typeof nonce === 'string') &&
+    TEXTS.every(isText) &&
+    OPTIONAL_TEXTS.every((name) => own(value, name) === undefined || isText(name)) &&
     (maxAge === undefined || Number.isFinite(maxAge))
   )
 }

@@ -12,7 +12,7 @@ import type { TokenSet } from '../tokens.ts'
 const ANSWER_BYTES = 262_144
 
 export interface Via {
-  /** The transport in place of the client's. */
+  /** The transport, where the client has none of its own. */
   fetch?: typeof fetch | undefined
   /** Ends the request. */
   signal?: AbortSignal | undefined

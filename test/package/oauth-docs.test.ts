@@ -370,6 +370,7 @@ describe('the CLI with a browser at hand', () => {
     expect(redirectUri).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/callback$/)
     const statusOf = async (address: string): Promise<number> => (await fetch(address)).status
     expect(await statusOf(new URL('/favicon.ico', redirectUri).href)).toBe(404)
+    expect(await statusOf(`${new URL(redirectUri).origin}//[`)).toBe(404)
     expect(await statusOf(`${redirectUri}?code=stolen&state=forged`)).toBe(400)
     expect(await statusOf(await user().authorize(url, { redirectUri }))).toBe(200)
     expect((await login.ended).stdout).toBe('Signed in\n')

@@ -72,15 +72,18 @@ describe('an authorization request', () => {
 
   it('O4: lets no parameter of the app take the place of ours, not even of one that is not sent', async () => {
     const ours = ['response_type', 'client_id', 'redirect_uri', 'scope', 'state', 'nonce', 'resource', 'dpop_jkt']
+    // By these an answer would come where nobody looks for it.
+    const elsewhere = ['response_mode', 'request', 'request_uri']
     const theirs = Object.fromEntries(
-      [...ours, 'code_challenge', 'code_challenge_method'].map((name) => [name, 'theirs']),
+      [...ours, ...elsewhere, 'code_challenge', 'code_challenge_method'].map((name) => [name, 'theirs']),
     )
     const url = await clientOf(authServer(), { parameters: { ...theirs, ui_locales: 'de' } }).authorizationUrl({
       parameters: { ...theirs, login_hint: 'ann' },
     })
     expect([...url.searchParams.values()]).not.toContain('theirs')
     expect(parametersOf(url)).toMatchObject({ ui_locales: 'de', login_hint: 'ann', code_challenge_method: 'S256' })
-    for (const name of ['nonce', 'scope', 'resource', 'dpop_jkt']) expect(url.searchParams.has(name)).toBe(false)
+    for (const name of [...elsewhere, 'nonce', 'scope', 'resource', 'dpop_jkt'])
+      expect(url.searchParams.has(name)).toBe(false)
   })
 
   it('names every resource, here and with the code (RFC 8707)', async () => {

@@ -86,6 +86,43 @@ describe('a good answer', () => {
   })
 })
 
+describe('D1: an answer that names no scope grants what was asked for (RFC 6749 §5.1)', () => {
+  it('so that who asks for more, and once more, loses none', async () => {
+    const left: URL[] = []
+    const { server, client, api, url, answer } = await begun({ navigate: (to) => void left.push(new URL(to)) })
+    await client.handleCallback(api, { url: answer })
+    expect(api.snapshot().scope).toBe(SCOPE)
+    for (const scope of ['a', 'b']) {
+      await client.requestScopes(api, [scope])
+      const asked = left.at(-1) ?? url
+      grantTokens(server, () => asked)
+      await client.handleCallback(api, { url: answerTo(asked) })
+    }
+    expect(left.at(-1)?.searchParams.get('scope')).toBe(`${SCOPE} a b`)
+    expect(api.snapshot().scope).toBe(`${SCOPE} a b`)
+  })
+
+  it.each(['', null])('and %j names none', async (scope) => {
+    const { server, client, api, url, answer } = await begun()
+    grantTokens(server, () => url, { scope })
+    await client.handleCallback(api, { url: answer })
+    expect(api.snapshot().scope).toBe(SCOPE)
+  })
+
+  it('one that does name some grants those', async () => {
+    const { server, client, api, url, answer } = await begun()
+    grantTokens(server, () => url, { scope: 'openid' })
+    await client.handleCallback(api, { url: answer })
+    expect(api.snapshot().scope).toBe('openid')
+  })
+
+  it('and where none was asked for, none is known', async () => {
+    const { client, api, answer } = await begun({ scope: undefined })
+    await client.handleCallback(api, { url: answer })
+    expect(api.snapshot().scope).toBeUndefined()
+  })
+})
+
 describe('L4: the user goes on', () => {
   it.each([
     ['//evil.example', '/'],
@@ -119,6 +156,16 @@ describe('no answer', () => {
     expect(await client.handleCallback(api, { url: REDIRECT_URI + rest })).toBeNull()
     expect(server.to('/token')).toEqual([])
   })
+
+  it.each(['//[', 'http://[', 'https://app.example:port/callback?code=a&state=b', 'http://a b/'])(
+    'C8 E1: in %s, which is no URL: anybody can ask the port of a program for it',
+    async (url) => {
+      const { server, client, api, answer } = await begun()
+      expect(await client.handleCallback(api, { url })).toBeNull()
+      expect(server.to('/token')).toEqual([])
+      expect(await client.handleCallback(api, { url: answer })).not.toBeNull()
+    },
+  )
 
   it('where there is no page', async () => {
     expect(await clientOf(authServer()).handleCallback(sessionOf())).toBeNull()
@@ -316,7 +363,7 @@ describe('an ID token', () => {
     const { server, client, url, api, answer } = await begun()
     grantTokens(server, () => url, { id_token: make(url.searchParams.get('nonce') ?? '') })
     const error = await rejectionOf(client.handleCallback(api, { url: answer }))
-    expect(error).toMatchObject({ code: 'authorization-failed', retryable: false })
+    expect(error).toMatchObject({ code: 'unusable-token-response', retryable: false })
     expect(api.snapshot().status).toBe('signed-out')
   })
 
@@ -339,13 +386,13 @@ describe('an ID token', () => {
     grantTokens(server, () => url, { id_token: idToken(claims({ nonce, auth_time: authTime })) })
     const work = client.handleCallback(api, { url: answer })
     if (isGood) expect(await work).not.toBeNull()
-    else expect(await rejectionOf(work)).toMatchObject({ code: 'authorization-failed' })
+    else expect(await rejectionOf(work)).toMatchObject({ code: 'unusable-token-response' })
   })
 
   it('L5: that does not say when, where that was asked', async () => {
     const { client, api, answer } = await begun({}, { maxAgeSeconds: 60 })
     expect(await rejectionOf(client.handleCallback(api, { url: answer }))).toMatchObject({
-      code: 'authorization-failed',
+      code: 'unusable-token-response',
     })
   })
 })
@@ -356,6 +403,7 @@ describe('an answer without usable tokens', () => {
     ['an empty one', { access_token: '', token_type: 'Bearer' }],
     ['no token type', { access_token: 'at' }],
     ['an unknown token type', { access_token: 'at', token_type: 'mac' }],
+    ['tokens that want proofs, which this client cannot make', { access_token: 'at', token_type: 'DPoP' }],
   ])('%s', async (_, body) => {
     const { server, client, api, answer } = await begun({ scope: 'orders' })
     server.answers['/token'] = () => json(body)

@@ -33,7 +33,9 @@ function polled(answers: Answer[], code: object = {}) {
 it('shows a code, and asks every five seconds until the user has agreed', async () => {
   const { server, seconds, client } = polled([pending, pending, granted])
   const onCode = vi.fn()
-  expect(await settled(Promise.resolve(client.deviceLogin(onCode)()))).toMatchObject({ access_token: 'at' })
+  const tokens = await settled(Promise.resolve(client.deviceLogin(onCode)()))
+  // The answer names no scope: it is the one that was asked for.
+  expect(tokens).toMatchObject({ access_token: 'at', scope: 'orders' })
   expect(onCode.mock.calls).toEqual([
     [{ userCode: 'WDJB-MJHT', verificationUri: 'https://id.example/activate', expiresAt: expect.any(Number) }],
   ])
@@ -74,6 +76,20 @@ it.each([
   expect(seconds()).toEqual([5, 15])
 })
 
+it('waits as long as the server says for once, and keeps its interval', async () => {
+  const busy: Answer = () => new Response('', { status: 503, headers: { 'retry-after': '120' } })
+  const limited: Answer = () => json({ error: 'slow_down' }, 429, { 'retry-after': '30' })
+  const { seconds, client } = polled([pending, busy, pending, limited, pending, granted])
+  await settled(Promise.resolve(client.deviceLogin(() => {})()))
+  expect(seconds()).toEqual([5, 10, 130, 135, 165, 175])
+})
+
+it('asks once a second at most, whatever the server calls its interval', async () => {
+  const { seconds, client } = polled([pending, pending, granted], { interval: 0.0001 })
+  await settled(Promise.resolve(client.deviceLogin(() => {})()))
+  expect(seconds()).toEqual([1, 2, 3])
+})
+
 describe('fails', () => {
   const failures: Array<[string, Answer, object]> = [
     ['denied', () => json({ error: 'access_denied' }, 400), { oauthError: 'access_denied', retryable: false }],
@@ -106,6 +122,24 @@ describe('fails', () => {
       expect(onCode).not.toHaveBeenCalled()
     },
   )
+
+  it.each(['\u001b]0;owned\u0007', 'WDJB\rMJHT', '\u009b2J', 'WDJB\u202eTHJM', 'a\u2028b'])(
+    'where the user code is %j: a terminal would obey it',
+    async (code) => {
+      const onCode = vi.fn()
+      const { server, client } = polled([granted], { user_code: code })
+      const error = await settled(rejectionOf(Promise.resolve(client.deviceLogin(onCode)())))
+      expect(error).toMatchObject({ code: 'authorization-failed', retryable: false })
+      expect(onCode).not.toHaveBeenCalled()
+      expect(server.to('/token')).toEqual([])
+    },
+  )
+
+  it('where the tokens are of a type that this client does not use', async () => {
+    const { client } = polled([() => json({ access_token: 'at', token_type: 'DPoP' })])
+    const error = rejectionOf(Promise.resolve(client.deviceLogin(() => {})()))
+    expect(await settled(error)).toMatchObject({ code: 'unusable-token-response' })
+  })
 
   it('with what onCode throws, at once or later', async () => {
     const { client } = polled([pending])

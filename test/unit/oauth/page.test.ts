@@ -88,13 +88,39 @@ describe('onLoginRequired by redirect', () => {
   })
 
   it('L3: counts step-ups apart, and stops them too', async () => {
-    const { onLoginRequired, onStepUp } = clientOf(authServer())
-    for (const ask of [() => onLoginRequired(loginNeed()), ...Array(2).fill(() => onStepUp(stepUpNeed()))]) {
+    const server = authServer()
+    /** A page that was loaded anew, each time. */
+    const stepUp = (): Promise<unknown> => clientOf(server).onStepUp(stepUpNeed())
+    for (const ask of [() => clientOf(server).onLoginRequired(loginNeed()), stepUp, stepUp]) {
       arrived = deferred<URL>()
       void ask()
       await arrived.promise
     }
-    expect(await rejectionOf(Promise.resolve(onStepUp(stepUpNeed())))).toMatchObject({ code: 'login-loop' })
+    expect(await rejectionOf(stepUp())).toMatchObject({ code: 'login-loop' })
+    expect(visited).toHaveLength(3)
+  })
+
+  it('L1 L5: requests that need the same step-up at once share it, and it ends when none of them waits', async () => {
+    const { onStepUp } = clientOf(authServer())
+    const leaving = Array.from({ length: 5 }, () => new AbortController())
+    arrived = deferred<URL>()
+    const answers = leaving.map(({ signal }) => onStepUp({ ...stepUpNeed(), signal }))
+    await arrived.promise
+    for (const { signal } of leaving) expect(signal.aborted).toBe(false)
+    for (const left of leaving) left.abort()
+    expect(await Promise.all(answers)).toEqual(Array(5).fill(null))
+    expect(visited).toHaveLength(1)
+  })
+
+  it('L3: asks for the same scopes once at a time, and not in circles', async () => {
+    const server = authServer()
+    const allow = (...scopes: string[]): Promise<void> => clientOf(server).requestScopes(sessionOf(), scopes)
+    const { requestScopes } = clientOf(server)
+    await Promise.all([1, 2, 3].map(() => requestScopes(sessionOf(), ['admin'])))
+    expect(visited).toHaveLength(1)
+    await allow('admin')
+    expect(await rejectionOf(allow('admin'))).toMatchObject({ code: 'login-loop' })
+    await allow('reports')
     expect(visited).toHaveLength(3)
   })
 

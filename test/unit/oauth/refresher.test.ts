@@ -1,10 +1,18 @@
 // The grants without a browser, through createAuthFetch: what each failure comes to (R7), and what no answer may lose (R11).
-import { describe, expect, it } from 'vitest'
-import { type AuthFetch, type AuthFetchOptions, createAuthFetch, type Refresher } from '../../../src/index.ts'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import {
+  type AuthFetch,
+  type AuthFetchOptions,
+  type AuthScheme,
+  createAuthFetch,
+  type Refresher,
+} from '../../../src/index.ts'
 import type { OAuthClientOptions } from '../../../src/oauth/options.ts'
 import type { DpopScheme } from '../../../src/schemes/dpop.ts'
 import { rejectionOf } from '../../helpers/rejection.ts'
-import { type Answer, authServer, claims, clientOf, idToken, json } from './auth-server.ts'
+import { type Answer, authServer, claims, clientOf, idToken, json, METADATA } from './auth-server.ts'
+
+afterEach(() => vi.unstubAllGlobals())
 
 /** An API that takes what is not `old`, with a session that holds it. */
 async function session(refresh: Refresher, options: AuthFetchOptions = {}): Promise<AuthFetch> {
@@ -60,9 +68,27 @@ describe('the refresh token grant', () => {
   it('uses the transport of its createAuthFetch where the client has none of its own', async () => {
     const server = authServer()
     server.answers['/token'] = () => json(good)
-    const { refresher } = clientOf(server, { fetch: undefined })
+    const { refresher } = clientOf(server, { fetch: undefined, server: METADATA })
     const api = await session(refresher, { fetch: server.fetch })
     expect((await api.refresh())?.accessToken).toBe('new')
+  })
+
+  it('but for metadata, which nothing of a scheme is sent with: many servers allow no such header there', async () => {
+    const [server, elsewhere] = [authServer(), authServer()]
+    server.answers['/token'] = () => json(good)
+    vi.stubGlobal('fetch', elsewhere.fetch)
+    const scheme: AuthScheme = {
+      name: 'proving',
+      headers: ['authorization', 'dpop'],
+      attach: () => {},
+      refresherFetch: (transport) => (input, init) => transport(input, { ...init, headers: { dpop: 'a-proof' } }),
+    }
+    const api = await session(clientOf(server, { fetch: undefined }).refresher, { fetch: server.fetch, scheme })
+    expect((await api.refresh())?.accessToken).toBe('new')
+    expect(elsewhere.asked.map(({ path, headers }) => [path, headers.get('dpop')])).toEqual([
+      ['/.well-known/openid-configuration', null],
+    ])
+    expect(server.asked.map(({ path, headers }) => [path, headers.get('dpop')])).toEqual([['/token', 'a-proof']])
   })
 })
 
@@ -112,6 +138,7 @@ describe('R7: what a failure comes to', () => {
     'no access token': () => json({ ...good, access_token: undefined }),
     'an access token that is none': () => json({ ...good, access_token: '' }),
     'an unknown token type': () => json({ ...good, token_type: 'mac' }),
+    'tokens that want proofs': () => json({ ...good, token_type: 'DPoP' }),
     'an answer that is too long': () => json({ ...good, filler: 'x'.repeat(262_144) }),
     'a redirect': () => new Response(null, { status: 307, headers: { location: 'https://evil.example' } }),
     'a server error under 400': () => json({ error: 'server_error' }, 400),
@@ -247,6 +274,20 @@ describe('client credentials (RFC 6749 §4.4)', () => {
         resource: 'https://api.example',
       })
     }
+  })
+
+  it('are for the scope that was asked for, unless the answer names another', async () => {
+    const asIs = answering(() => json({ access_token: 'new', token_type: 'Bearer' }), options)
+    const less = answering(() => json({ access_token: 'new', token_type: 'Bearer', scope: 'read' }), options)
+    const context = { tokens: null, reason: 'requested', signal: new AbortController().signal, fetch } as const
+    expect(await asIs.clientCredentials(context)).toMatchObject({ scope: 'orders' })
+    expect(await less.clientCredentials(context)).toMatchObject({ scope: 'read' })
+  })
+
+  it('of a type that this client does not use are unusable', async () => {
+    const { clientCredentials } = answering(() => json({ access_token: 'new', token_type: 'DPoP' }), options)
+    const error = (await rejectionOf((await session(clientCredentials)).refresh())) as Error
+    expect(error.cause).toMatchObject({ code: 'unusable-token-response' })
   })
 
   it('R7: are misconfigured where the server does not know them', async () => {

@@ -35,6 +35,10 @@ const PRIVATE = [
     'localhost.',
     'a.localhost.',
     'nas.home.arpa',
+    'vault.default.svc',
+    'db.service.consul',
+    'nas.private',
+    'hidden.onion',
   ],
 ]
 const PUBLIC = [

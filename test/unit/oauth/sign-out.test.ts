@@ -1,7 +1,7 @@
 // The end of a session: here first, whatever the server does.
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import type { DpopScheme } from '../../../src/schemes/dpop.ts'
-import { durationOf, fakeTime } from '../../helpers/fake-time.ts'
+import { type DpopScheme, dpop } from '../../../src/schemes/dpop.ts'
+import { durationOf, fakeTime, pass } from '../../helpers/fake-time.ts'
 import { rejectionOf } from '../../helpers/rejection.ts'
 import { authServer, clientOf, ISSUER, json, METADATA, sessionOf } from './auth-server.ts'
 
@@ -76,6 +76,23 @@ describe('signOut', () => {
     expect(forget).toHaveBeenCalledOnce()
   })
 
+  it('R12: forgets it before anything is sent: a sign-in that comes meanwhile keeps its key', async () => {
+    const { api, server } = await signedIn({ token_type: 'DPoP' })
+    const scheme = dpop({ name: 'signed-out' })
+    const client = clientOf(server, { dpop: scheme })
+    const old = await scheme.thumbprint()
+    const seen: unknown[] = []
+    server.answers['/revoke'] = async ({ headers }) => {
+      seen.push(await scheme.thumbprint(), headers.get('dpop'))
+      return new Response()
+    }
+    expect(await client.signOut(api)).toMatchObject({ isRevoked: true })
+    const next = await scheme.thumbprint()
+    expect(next).not.toBe(old)
+    // RFC 7009: a revocation asks for no proof, so that the key is not missed.
+    expect(seen).toEqual([next, null, next, null])
+  })
+
   it('revokes nothing where nobody is signed in', async () => {
     const { server } = await signedIn()
     expect(await clientOf(server).signOut(sessionOf())).toMatchObject({ isRevoked: false })
@@ -142,6 +159,24 @@ describe('time', () => {
     const { api, server } = await signedIn()
     server.answers['/revoke'] = () => new Promise(() => {})
     expect(await durationOf(clientOf(server, { timeoutMs: 1000 }).signOut(api))).toBe(1000)
+  })
+
+  it('is lost to one that does not even say what it has for no longer, and nothing is asked of it afterwards', async () => {
+    const { api, server } = await signedIn()
+    server.answers['/.well-known/openid-configuration'] = () =>
+      new Promise((answer) => setTimeout(() => answer(new Response('', { status: 404 })), 900))
+    server.answers['/.well-known/oauth-authorization-server'] = () => new Promise(() => {})
+    expect(await durationOf(clientOf(server, { timeoutMs: 1000 }).signOut(api))).toBe(1000)
+    await pass(1000)
+    expect(server.asked).toHaveLength(2)
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('is not taken where the server answers', async () => {
+    const { api, server } = await signedIn()
+    expect(await clientOf(server).signOut(api)).toMatchObject({ isRevoked: true })
+    await pass(1000)
+    expect(vi.getTimerCount()).toBe(0)
   })
 })
 

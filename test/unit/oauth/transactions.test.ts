@@ -134,6 +134,7 @@ describe('S1: garbage in the storage counts as nothing', () => {
     JSON.stringify([begun('a', { verifier: 1 } as never)]),
     JSON.stringify([begun('a', { startedAt: '1' } as never)]),
     JSON.stringify([begun('a', { nonce: 1 } as never)]),
+    JSON.stringify([begun('a', { scope: ['orders'] } as never)]),
     JSON.stringify([begun('a', { maxAgeSeconds: 'x' } as never)]),
   ])('%s', (text) => {
     const storage = mapStorage()
