@@ -37,6 +37,8 @@ export interface LockOptions {
 export interface SchemeRequest {
   method: string
   url: URL
+  /** Fires when the caller has left: nothing needs to be waited for any more. */
+  signal?: AbortSignal | null | undefined
 }
 
 /** How tokens become headers. */

@@ -82,7 +82,7 @@ function attach(
   { scheme, isAmbient }: Settings,
   headers: Headers,
   live: Pick<Live, 'tokens'> | null,
-  { method, url }: SchemeRequest,
+  { method, url, signal }: SchemeRequest,
 ): Promise<void> | void {
   // What an ambient scheme is given may be null; others are never asked without tokens.
   const tokens = (live?.tokens ?? null) as TokenSet
@@ -91,7 +91,7 @@ function attach(
     throw withoutSecrets(error, secretsOf(tokens))
   }
   try {
-    return scheme.attach(headers, tokens, { method, url })?.catch(fail)
+    return scheme.attach(headers, tokens, { method, url, signal })?.catch(fail)
   } catch (error) {
     fail(error)
   }
@@ -108,7 +108,7 @@ async function sendFollowing(settings: Settings, call: Call, live: Live | null, 
       ? hop.droppedHeaders
       : [...hop.droppedHeaders, ...CREDENTIAL_HEADERS, ...settings.ourHeaders])
       headers.delete(name)
-    if (hop.isHome) await attach(settings, headers, live, hop)
+    if (hop.isHome) await attach(settings, headers, live, { ...hop, signal: call.signal })
     const body = hop.hasBody ? (replay ? await replay.again() : init.body) : null
     if (hop.hasBody && body === null) throw new TypeError('fetch failed: a redirect asks for a body that is gone')
     const { mode, credentials, cache, referrer, referrerPolicy, integrity, keepalive } = request ?? ({} as Request)

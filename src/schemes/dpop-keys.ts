@@ -14,7 +14,8 @@ export interface DpopKeys {
   read(): CryptoKeyPair | null | Promise<CryptoKeyPair | null>
   /** Puts a pair where none stands. Returns the one that stands now: the first writer's. */
   add(pair: CryptoKeyPair): CryptoKeyPair | Promise<CryptoKeyPair>
-  remove(): void | Promise<void>
+  /** @param pair the only one to remove: what `read` or `add` returned. Another that stands by then stays. Default: any */
+  remove(pair?: CryptoKeyPair): void | Promise<void>
 }
 
 interface PairRecord extends Stamped {
@@ -30,16 +31,25 @@ const TOO_SLOW = Symbol('too slow')
 /** Keeps the pair in IndexedDB: across reloads, and one for all tabs. @param name of the database */
 export function indexedDbKeys(name: string): DpopKeys {
   const judge = indexedDbJudge<PairRecord>('dpop', name)
+  /** Each read makes another object of the pair that is kept; its record says which one it is. */
+  const records = new WeakMap<CryptoKeyPair, PairRecord>()
+  const noted = (record: PairRecord | undefined): CryptoKeyPair | null => {
+    if (!isPair(record?.pair)) return record?.pair ?? null
+    records.set(record.pair, record)
+    return record.pair
+  }
   const add = async (pair: CryptoKeyPair): Promise<CryptoKeyPair> => {
     const kept = await judge.read()
-    if (isPair(kept?.pair)) return kept.pair
-    return (await judge.swap({ stamp: createId(), pair }, kept)) ? pair : add(pair)
+    if (isPair(kept?.pair)) return noted(kept) as CryptoKeyPair
+    const record = { stamp: createId(), pair }
+    return (await judge.swap(record, kept)) ? (noted(record) as CryptoKeyPair) : add(pair)
   }
   return {
-    read: async () => (await judge.read())?.pair ?? null,
+    read: async () => noted(await judge.read()),
     add,
-    async remove() {
-      await judge.swap(undefined, await judge.read())
+    async remove(pair) {
+      const record = pair === undefined ? await judge.read() : records.get(pair)
+      if (record !== undefined) await judge.swap(undefined, record)
     },
   }
 }
@@ -49,22 +59,24 @@ export function memoryKeys(): DpopKeys {
   return {
     read: () => pair,
     add: (next) => (pair ??= next),
-    remove() {
-      pair = null
+    remove(given = pair ?? undefined) {
+      if (given === pair) pair = null
     },
   }
 }
 
 export interface StandingPair {
   /**
-   * The pair that stands; made when there is none.
+   * The pair that stands; made when there is none. The keys are read again for a token that was not seen before, and each time
+   * without one: another tab may have signed out, forgotten the key and signed in with a new one, and what a sign-in binds its
+   * tokens to must be what all tabs prove afterwards.
    *
-   * @param accessToken one that was not seen before has the keys read again: another tab may have signed out, forgotten the key
-   *   and signed in with a new one
+   * @param accessToken left out = a sign-in, which has none yet
    * @throws AuthError `store-failed` where tokens are bound to a pair that is out of reach for now; TypeError
    *   `ERR_NO_WEBCRYPTO`; whatever `make` rejects with
    */
   current(accessToken?: string): Promise<CryptoKeyPair>
+  /** Removes the pair that stands now. One that is made later stays, even where the place is slow to remove. */
   forget(): Promise<void>
 }
 
@@ -117,8 +129,7 @@ export function standingPair(make: () => Promise<CryptoKeyPair>, keys: DpopKeys)
   }
   return {
     async current(accessToken) {
-      const isSeen = accessToken === undefined || accessToken === seenToken
-      if (known !== null && isSeen) return known
+      if (known !== null && accessToken !== undefined && accessToken === seenToken) return known
       if (finding === null || (accessToken !== undefined && accessToken !== finding.accessToken)) {
         const mine = { accessToken, pair: forgetting.then(() => find(accessToken)) }
         const end = (): void => {
@@ -131,6 +142,7 @@ export function standingPair(make: () => Promise<CryptoKeyPair>, keys: DpopKeys)
     },
     forget() {
       const before = finding?.pair
+      const last = known
       finding = null
       known = null
       seenToken = undefined
@@ -141,7 +153,9 @@ export function standingPair(make: () => Promise<CryptoKeyPair>, keys: DpopKeys)
         // Asked even where it failed before: it may hold a key of an earlier time.
         place = keys
         errors = 0
-        await ask((place) => place.remove()).catch(() => {})
+        const standing = await ask((place) => place.read()).catch(() => last)
+        if (standing === null) return
+        await ask((place) => place.remove(isPair(standing) ? standing : undefined)).catch(() => {})
       })
       return forgetting
     },

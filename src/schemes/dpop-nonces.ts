@@ -1,36 +1,55 @@
 /**
  * The nonces that servers ask for in DPoP proofs: one an origin, the newest that an answer brought (RFC 9449 §8 and §9). Where
- * nonces change faster than answers come, whoever was refused goes alone, so that its second proof is not late again. Knows no
- * keys, makes no proofs, and keeps nobody waiting for long.
+ * nonces change faster than answers come, sends go in batches, no more at once than one nonce lives for, so that a second proof
+ * is not late again. Knows no keys, makes no proofs, and keeps nobody waiting for long.
  */
 import { monotonicNow, within } from '../clock.ts'
 
 /** NQCHAR (RFC 9449 §8.1); longer than this is no nonce but somebody who fills our memory. */
 const NONCE = /^[\x21\x23-\x5b\x5d-\x7e]{1,2048}$/
 const MAX_ORIGINS = 100
-/** An answer that takes longer is slow, and nobody waits for it. */
-const TURN_MS = 500
+/** How many nonces of an origin are counted; with those, a life is measured. */
+const MAX_COUNTS = 32
+/** An answer counts as under way for so many times what the latest refusal took, within these bounds. Later it is slow. */
+const SLOW_FACTOR = 3
+const SLOW_MS = { least: 500, most: 10_000 }
 /** The longest that one send waits for its turn. */
-const PATIENCE_MS = 5000
+const PATIENCE_MS = 30_000
+
+interface Send {
+  readonly at: number
+  readonly signal: AbortSignal | null | undefined
+}
 
 interface Origin {
   nonce: string | undefined
-  /** When each send began that has no answer yet, by its URL object; aborted ones stay until they count as slow. */
-  readonly sends: Map<URL, number>
+  /** When an answer brought it first. */
+  nonceAt: number
+  /** How many answers brought each nonce, in the order in which they came up. */
+  readonly counts: Map<string, number>
+  /** Each send that has no answer yet, by its URL object; those that nobody hears of again stay until they count as slow. */
+  readonly sends: Map<URL, Send>
   /** When the first nonce was refused since the line was last empty; null = sends go as they come. */
   refusedAt: number | null
+  /** How long the latest refusal took. */
+  refusalMs: number
   /** What the latest refusal brought. */
   offered: string | undefined
   /** Refusals have brought different nonces: they change while answers are on their way. */
   isChanging: boolean
-  line: Promise<unknown>
-  waiting: number
+  /** What lets each send go that waits for its turn. */
+  readonly line: Set<() => void>
+  isMoving: boolean
   onQuiet: (() => void) | null
 }
 
 export interface DpopNonces {
-  /** Begins a send and returns the nonce for its proof. Waits only where a nonce of this origin has just been refused. */
-  begin(url: URL): Promise<string | undefined>
+  /**
+   * Begins a send and returns the nonce for its proof. Waits only where a nonce of this origin has just been refused.
+   *
+   * @param signal aborted = nobody waits for this send
+   */
+  begin(url: URL, signal?: AbortSignal | null): Promise<string | undefined>
   /** The send to `url` has its answer. */
   answered(url: URL): void
   /** Takes over what an answer of `url` brought, if it is a nonce at all; says whether it is. */
@@ -49,10 +68,10 @@ export function dpopNonces(): DpopNonces {
     return known
   }
   return {
-    async begin(url) {
+    async begin(url, signal) {
       const origin = originOf(url)
-      if (origin.refusedAt !== null) await turn(origin, url)
-      setOut(origin, url)
+      if (origin.refusedAt === null) setOut(origin, url, signal)
+      else await turn(origin, url, signal)
       return origin.nonce
     },
     answered(url) {
@@ -63,9 +82,12 @@ export function dpopNonces(): DpopNonces {
     learn(url, nonce, isRefusal) {
       if (nonce === null || !NONCE.test(nonce)) return false
       const origin = originOf(url)
-      origin.nonce = nonce
+      const sentAt = origin.sends.get(url)?.at
+      count(origin, nonce, sentAt)
       if (isRefusal) {
-        origin.refusedAt ??= monotonicNow()
+        const now = monotonicNow()
+        origin.refusedAt ??= now
+        if (sentAt !== undefined) origin.refusalMs = now - sentAt
         origin.isChanging ||= origin.offered !== undefined && origin.offered !== nonce
         origin.offered = nonce
       }
@@ -77,61 +99,115 @@ export function dpopNonces(): DpopNonces {
 
 const freshOrigin = (): Origin => ({
   nonce: undefined,
+  nonceAt: 0,
+  counts: new Map(),
   sends: new Map(),
   refusedAt: null,
+  refusalMs: 0,
   offered: undefined,
   isChanging: false,
-  line: Promise.resolve(),
-  waiting: 0,
+  line: new Set(),
+  isMoving: false,
   onQuiet: null,
 })
 
+/**
+ * The newest nonce counts. One that is known already, in an answer to what was sent before the newest came, is late itself.
+ *
+ * @param sentAt undefined = that answer was shown before, or nobody waited for it any more
+ */
+function count(origin: Origin, nonce: string, sentAt: number | undefined): void {
+  const { counts } = origin
+  const isLate = counts.has(nonce) && (sentAt ?? 0) < origin.nonceAt
+  if (nonce !== origin.nonce && !isLate) {
+    counts.delete(nonce)
+    origin.nonce = nonce
+    origin.nonceAt = monotonicNow()
+  }
+  counts.set(nonce, (counts.get(nonce) ?? 0) + (sentAt === undefined ? 0 : 1))
+  if (counts.size > MAX_COUNTS) counts.delete(counts.keys().next().value as string)
+}
+
+const slowAfterMs = ({ refusalMs }: Origin): number =>
+  Math.min(Math.max(SLOW_MS.least, SLOW_FACTOR * refusalMs), SLOW_MS.most)
+
 /** Counts a send as under way, and those that are slow by now no more. */
-function setOut({ sends }: Origin, url: URL): void {
-  const now = monotonicNow()
-  for (const [sent, at] of sends) {
-    if (now - at < TURN_MS) break
+function setOut(origin: Origin, url: URL, signal: AbortSignal | null | undefined): void {
+  const { sends } = origin
+  const at = monotonicNow()
+  for (const [sent, send] of sends) {
+    if (at - send.at < slowAfterMs(origin)) break
     sends.delete(sent)
   }
   sends.delete(url)
-  sends.set(url, now)
+  sends.set(url, { at, signal })
+}
+
+/** Waits in line until this send has set out; ends as well where its caller has left. */
+async function turn(origin: Origin, url: URL, signal: AbortSignal | null | undefined): Promise<void> {
+  if (signal?.aborted) return
+  const { line } = origin
+  let go = (): void => {}
+  const mine = new Promise<void>((resolve) => {
+    const leave = (): void => {
+      line.delete(go)
+      signal?.removeEventListener('abort', leave)
+      resolve()
+    }
+    go = () => {
+      setOut(origin, url, signal)
+      leave()
+    }
+    signal?.addEventListener('abort', leave)
+  })
+  line.add(go)
+  if (!origin.isMoving) void move(origin)
+  await within(mine, PATIENCE_MS, () => null).catch(go)
 }
 
 /**
- * Waits for the answers that are on their way, because each of them may bring a newer nonce. Whoever was refused the same nonce
- * goes on together; where nonces keep changing, one after the other, each with what the answer before it brought.
+ * Moves the line: whenever the answers that are on their way have come, because each of them may bring a newer nonce, the next
+ * ones go. Until nobody waits, and, where nonces keep changing, nobody who waited is on the way.
  */
-async function turn(origin: Origin, url: URL): Promise<void> {
-  origin.waiting++
-  let isWaiting = true
-  const mine = origin.line.then(async () => {
+async function move(origin: Origin): Promise<void> {
+  origin.isMoving = true
+  do {
     await quiet(origin)
-    // Already here: the next in line looks at once who is under way.
-    if (isWaiting) setOut(origin, url)
-  })
-  origin.line = mine
-  await within(mine, PATIENCE_MS, () => null).catch(() => {})
-  isWaiting = false
-  if (--origin.waiting > 0) return
-  origin.refusedAt = null
-  origin.offered = undefined
-  origin.isChanging = false
+    let places = batchOf(origin)
+    for (const go of origin.line) if (places-- > 0) go()
+  } while (origin.line.size > 0 || !isQuiet(origin))
+  Object.assign(origin, { isMoving: false, refusedAt: null, offered: undefined, isChanging: false })
 }
 
-/** One at a time: the line sees to that. */
+/**
+ * How many may go at once. Whoever was refused the same nonce goes together. Where nonces keep changing, as many as the newest
+ * one has answers left: the shortest life of those before it, less the answers that it was used for, which the first one to
+ * bring it was not.
+ */
+function batchOf({ isChanging, counts, nonce }: Origin): number {
+  if (!isChanging) return Infinity
+  const lives = [...counts].filter(([replaced]) => replaced !== nonce).map(([, answers]) => answers)
+  // Nobody knows how old the first one was.
+  if (lives.length > 1) lives.shift()
+  const used = (counts.get(nonce as string) ?? 0) - 1
+  return Math.max(1, Math.min(...lives) - used)
+}
+
 async function quiet(origin: Origin): Promise<void> {
   if (isQuiet(origin)) return
   const answers = new Promise<void>((resolve) => {
     origin.onQuiet = resolve
   })
-  await within(answers, TURN_MS, () => null).catch(() => {})
+  await within(answers, slowAfterMs(origin), () => null).catch(() => {})
   origin.onQuiet = null
 }
 
-function isQuiet({ sends, refusedAt, isChanging }: Origin): boolean {
+function isQuiet(origin: Origin): boolean {
+  const { sends, refusedAt, isChanging } = origin
   const now = monotonicNow()
-  for (const at of sends.values()) {
-    if (now - at < TURN_MS && (isChanging || at < (refusedAt ?? 0))) return false
+  for (const { at, signal } of sends.values()) {
+    if (signal?.aborted) continue
+    if (now - at < slowAfterMs(origin) && (isChanging || at < (refusedAt ?? 0))) return false
   }
   return true
 }

@@ -3,7 +3,8 @@
  * token as a Bearer token, whatever a challenge says, and never shows a key, a proof or a token to anybody.
  */
 import { calculateThumbprint, generateKeyPair, generateProof } from 'dpop'
-import { misuse } from '../errors.ts'
+import { AuthError, misuse } from '../errors.ts'
+import { bareFetch } from '../http/bare-fetch.ts'
 import { boundedText, drain } from '../http/body-text.ts'
 import { type Challenge, parseChallenges } from '../http/challenge.ts'
 import { jsonObject } from '../http/json.ts'
@@ -27,7 +28,8 @@ export interface DpopOptions {
    */
   alg?: DpopAlg | undefined
   /**
-   * The IndexedDB database that keeps the key pair, one for all tabs.
+   * The IndexedDB database that keeps the key pair, one for all tabs. One for each session: two schemes of one name share one
+   * key, and who signs out of one session takes the other's key away.
    * @default 'relatch'
    */
   name?: string | undefined
@@ -39,9 +41,10 @@ export interface DpopScheme extends AuthScheme {
   /** The JWK SHA-256 thumbprint of the key, for `dpop_jkt`. @see RFC 7638, RFC 9449 §10 */
   thumbprint(): Promise<string>
   /**
-   * The same fetch with a proof on every request, for token endpoints. A 400 or 401 that asks for a nonce is answered once.
+   * The same fetch with a proof on every request, for token endpoints. A 400 or 401 that asks for a nonce is answered once. A
+   * redirect is never followed: the fetch rejects with a TypeError.
    *
-   * @see RFC 9449 §5 and §8
+   * @see RFC 9449 §5 and §8, RFC 9700 §4.12
    */
   fetch(transport: typeof fetch): typeof fetch
   refresherFetch: NonNullable<AuthScheme['refresherFetch']>
@@ -59,7 +62,8 @@ const REPLAY_BYTES = 65_536
  * Binds every request to a key that no script can read out, so that a stolen token alone is worth nothing.
  *
  * The key rests beside the session in IndexedDB, and all tabs share it. An injected script can still use it while the page is
- * open: it cannot take it away.
+ * open: it cannot take it away. A token whose type is known and is not DPoP is never sent: the request rejects with an
+ * `AuthError` of the code `invalid-token`.
  *
  * @throws TypeError `ERR_INVALID_OPTION`, `ERR_UNKNOWN_OPTION`
  * @see RFC 9449
@@ -87,11 +91,11 @@ export function dpop(options: DpopOptions = {}): DpopScheme {
   const prove = async (
     method: string,
     url: URL,
-    tokens: { bound?: string | undefined; ath?: string },
+    of: { bound?: string | undefined; ath?: string; signal?: AbortSignal | null | undefined },
   ): Promise<string> => {
-    const standing = await pair.current(tokens.bound)
-    const nonce = await nonces.begin(url)
-    return generateProof(standing, `${url.origin}${url.pathname}`, onWire(method), nonce, tokens.ath)
+    const standing = await pair.current(of.bound)
+    const nonce = await nonces.begin(url, of.signal)
+    return generateProof(standing, `${url.origin}${url.pathname}`, onWire(method), nonce, of.ath)
   }
   /** Whether the answer brought a nonce. */
   const learn = (response: Response, sentTo: URL, isRefusal: boolean): boolean => {
@@ -107,12 +111,13 @@ export function dpop(options: DpopOptions = {}): DpopScheme {
       // Somebody further out has proved it already: a client at the token endpoint, called by a refresher.
       if (new Headers(init?.headers ?? request?.headers).has('dpop')) return transport(input, init)
       const url = locate(request?.url ?? String(input), pageUrl())
+      const signal = init?.signal ?? request?.signal
       const method = init?.method ?? request?.method ?? 'GET'
       const replay = replayOf(request, init?.body, REPLAY_BYTES)
       /** Whether the answer asks for the nonce that it brought. */
       const sendOnce = async (body: BodyInit | undefined, isStream: boolean): Promise<[Response, boolean]> => {
         const headers = new Headers(init?.headers ?? request?.headers)
-        headers.set('dpop', await prove(method, url, { bound }))
+        headers.set('dpop', await prove(method, url, { bound, signal }))
         const given = { __proto__: null, ...init, headers, ...(body !== undefined && { body }) } as RequestInit
         if (isStream) Object.assign(given, { duplex: 'half' })
         try {
@@ -135,8 +140,9 @@ export function dpop(options: DpopOptions = {}): DpopScheme {
   return {
     name: 'dpop',
     headers: ['authorization', 'dpop'],
-    async attach(headers, { accessToken }, { method, url }) {
-      const proof = await prove(method, url, { bound: accessToken, ath: accessToken })
+    async attach(headers, { accessToken, tokenType }, { method, url, signal }) {
+      if (tokenType !== undefined && tokenType.toLowerCase() !== 'dpop') throw unbound()
+      const proof = await prove(method, url, { bound: accessToken, ath: accessToken, signal })
       headers.set('authorization', `DPoP ${accessToken}`)
       headers.set('dpop', proof)
     },
@@ -146,7 +152,7 @@ export function dpop(options: DpopOptions = {}): DpopScheme {
     },
     cure: (challenges) => (isNonceWanted(challenges) ? 'again' : 'refresh'),
     thumbprint: async () => calculateThumbprint((await pair.current()).publicKey),
-    fetch: (transport) => provingFetch(transport),
+    fetch: (transport) => provingFetch(bareFetch(transport, undefined, new AbortController().signal)),
     refresherFetch: (transport, { tokens }) => provingFetch(transport, tokens?.accessToken),
     async forget() {
       nonces.clear()
@@ -155,6 +161,13 @@ export function dpop(options: DpopOptions = {}): DpopScheme {
   }
 }
 
+/** Sent as DPoP it would look as if a stolen one were worth nothing. */
+const unbound = (): AuthError =>
+  new AuthError(
+    'invalid-token',
+    'Expected a token of the type DPoP: this one is not bound to the key (RFC 9449 section 5)',
+  )
+
 const areKeys = (keys: DpopKeys): boolean =>
   [keys?.read, keys?.add, keys?.remove].every((method) => typeof method === 'function')
 
@@ -162,7 +175,7 @@ const areKeys = (keys: DpopKeys): boolean =>
 function defaultKeys(name: string): DpopKeys {
   let chosen: DpopKeys | undefined
   const keys = (): DpopKeys => (chosen ??= typeof indexedDB === 'undefined' ? memoryKeys() : indexedDbKeys(name))
-  return { read: () => keys().read(), add: (pair) => keys().add(pair), remove: () => keys().remove() }
+  return { read: () => keys().read(), add: (pair) => keys().add(pair), remove: (pair) => keys().remove(pair) }
 }
 
 async function makePair(alg: DpopAlg): Promise<CryptoKeyPair> {

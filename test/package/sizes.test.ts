@@ -10,7 +10,7 @@ const limits: Record<string, number> = {
   'stores/web-storage': 1500,
   react: 300,
   oauth: 15_500,
-  'schemes/dpop': 3600,
+  'schemes/dpop': 4100,
   'schemes/cookie': 1700,
   'schemes/basic': 400,
   'schemes/api-key': 400,

@@ -1,4 +1,5 @@
 // Which key stands: one for everybody who shares the place, in memory where the place fails (S2), and gone when forgotten.
+import { calculateJwkThumbprint, decodeProtectedHeader, type JWK } from 'jose'
 import { describe, expect, it, vi } from 'vitest'
 import { type DpopKeys, type DpopScheme, dpop } from '../../../src/schemes/dpop.ts'
 import { fakeTime } from '../../helpers/fake-time.ts'
@@ -18,19 +19,44 @@ function sharedKeys() {
       standing ??= pair
       return standing
     },
-    async remove() {
+    async remove(pair) {
       calls.push('remove')
-      standing = null
+      if (pair === undefined || pair === standing) standing = null
     },
   }
   return { keys, calls, standing: () => standing }
 }
 
+function promised(): { done: Promise<void>; resolve: () => void } {
+  let resolve = (): void => {}
+  const done = new Promise<void>((settle) => {
+    resolve = settle
+  })
+  return { done, resolve }
+}
+
+const TOKEN = 'https://auth.example/token'
+
+/** The thumbprint of the key that signed a request. */
+const printOf = (headers: Headers): Promise<string> =>
+  calculateJwkThumbprint(decodeProtectedHeader(headers.get('dpop') as string).jwk as JWK)
+
 /** The thumbprint of the key that signs a send with this token. */
 async function signerOf(scheme: DpopScheme, accessToken: string): Promise<string> {
   const headers = new Headers()
   await scheme.attach(headers, { accessToken }, { method: 'GET', url: new URL('https://api.example/') })
-  return scheme.thumbprint()
+  return printOf(headers)
+}
+
+/** The same for a token request of a sign-in. */
+async function exchangerOf(scheme: DpopScheme): Promise<string> {
+  let print = ''
+  const transport: typeof fetch = async (_, init) => {
+    print = await printOf(init?.headers as Headers)
+    return new Response()
+  }
+  await scheme.fetch(transport)(TOKEN, { method: 'POST' })
+  return print
 }
 
 describe('one key', () => {
@@ -82,6 +108,35 @@ describe('one key', () => {
     expect(await here.thumbprint()).toBe(after)
   })
 
+  it('of a sign-in is read anew: another tab may have put another in its place', async () => {
+    const { keys } = sharedKeys()
+    const [here, there] = [dpop({ keys }), dpop({ keys })]
+    const before = await signerOf(here, 'a')
+    await there.forget()
+    const after = await signerOf(there, 'b')
+    expect(after).not.toBe(before)
+    expect(await here.thumbprint()).toBe(after)
+    expect(await exchangerOf(here)).toBe(after)
+  })
+
+  it('of a token request is read anew too', async () => {
+    const { keys } = sharedKeys()
+    const [here, there] = [dpop({ keys }), dpop({ keys })]
+    await signerOf(here, 'a')
+    await there.forget()
+    expect(await exchangerOf(here)).toBe(await there.thumbprint())
+  })
+
+  it('is one for a whole sign-in, whatever is removed meanwhile', async () => {
+    const { keys } = sharedKeys()
+    const [here, there] = [dpop({ keys }), dpop({ keys })]
+    await signerOf(there, 'a')
+    const print = await here.thumbprint()
+    await there.forget()
+    expect(await exchangerOf(here)).toBe(print)
+    expect(await signerOf(here, 'b')).toBe(print)
+  })
+
   it('is put back where it was cleared under our feet: the session is bound to it', async () => {
     const { keys, standing } = sharedKeys()
     const scheme = dpop({ keys })
@@ -98,6 +153,34 @@ describe('one key', () => {
     await scheme.forget()
     expect(standing()).toBeNull()
     expect(await signerOf(scheme, 'a')).not.toBe(before)
+  })
+
+  it('forget() leaves a key that was made after it was called', async () => {
+    const { keys, standing } = sharedKeys()
+    const called = promised()
+    const held = promised()
+    const remove: DpopKeys['remove'] = async (pair) => {
+      called.resolve()
+      await held.done
+      await keys.remove(pair)
+    }
+    const [here, there] = [dpop({ keys: { ...keys, remove } }), dpop({ keys })]
+    await signerOf(here, 'a')
+    const forgetting = here.forget()
+    await called.done
+    await there.forget()
+    const made = await signerOf(there, 'b')
+    held.resolve()
+    await forgetting
+    expect(standing()).not.toBeNull()
+    expect(await signerOf(here, 'b')).toBe(made)
+  })
+
+  it('forget() removes what stands where it is called, in a tab that never used it too', async () => {
+    const { keys, standing } = sharedKeys()
+    await signerOf(dpop({ keys }), 'a')
+    await dpop({ keys }).forget()
+    expect(standing()).toBeNull()
   })
 
   it('a use while it is being forgotten gets the new one', async () => {
@@ -194,6 +277,7 @@ describe('S2: a place that fails costs no session', () => {
 
   it('forget() ends in time, and gives the place another chance', async () => {
     const { keys } = sharedKeys()
+    await signerOf(dpop({ keys }), 'earlier')
     const remove = vi.fn<DpopKeys['remove']>(never)
     const read = vi.fn<DpopKeys['read']>(never)
     const scheme = dpop({ keys: { ...keys, read, remove } })
@@ -202,7 +286,8 @@ describe('S2: a place that fails costs no session', () => {
     read.mockImplementation(keys.read)
     expect(await durationOf(scheme.forget())).toBeLessThanOrEqual(1000)
     expect(await signerOf(scheme, 'a')).not.toBe(await first)
-    expect(read).toHaveBeenCalledTimes(2)
+    // At first, by forget(), and anew.
+    expect(read).toHaveBeenCalledTimes(3)
     expect(remove).toHaveBeenCalledOnce()
   })
 

@@ -80,6 +80,19 @@ describe('proofs', () => {
     expect(new Set(ids).size).toBe(50)
   })
 
+  it.each(['Bearer', 'N_A'])('a token of the type %s is not sent: nothing binds it', async (tokenType) => {
+    const attached = dpop().attach(new Headers(), { accessToken, tokenType }, request(API))
+    const error = await Promise.resolve(attached).catch((reason: unknown) => reason)
+    expect(error).toMatchObject({ name: 'AuthError', code: 'invalid-token', retryable: false })
+    expect(String(error)).not.toContain(tokenType)
+  })
+
+  it.each(['DPoP', 'dpop'])('a token of the type %s is', async (tokenType) => {
+    const headers = new Headers()
+    await dpop().attach(headers, { accessToken, tokenType }, request(API))
+    expect(headers.get('authorization')).toBe(`DPoP ${accessToken}`)
+  })
+
   it('the private key cannot be exported', async () => {
     const pairs: CryptoKeyPair[] = []
     const add = (pair: CryptoKeyPair): CryptoKeyPair => {
@@ -320,6 +333,14 @@ describe('fetch()', () => {
     expect(bodies).toEqual(['a=1', 'a=1'])
     expect(requests.map(({ headers }) => headers.get('x-own'))).toEqual(['1', '1'])
     expect(request.headers.has('dpop')).toBe(false)
+  })
+
+  it.each([301, 302, 303, 307, 308])('O2: follows no %d, whatever it is told', async (status) => {
+    const { fetch, inits, requests } = transport(answer(status, { location: 'https://elsewhere.example/' }))
+    const sending = dpop().fetch(fetch)(TOKEN, { method: 'POST', body: 'a=1', redirect: 'follow' })
+    await expect(sending).rejects.toThrow(/redirect/)
+    expect(inits.map((init) => init?.redirect)).toEqual(['manual'])
+    expect(requests).toHaveLength(1)
   })
 
   it('refuses a relative URL where nothing says what it is relative to', async () => {
