@@ -205,6 +205,19 @@ const onceWrong: Record<string, Plan> = {
       { kind: 'failRefresh', at: 2362, fault: 'lost' },
     ],
   },
+  'a store that fails while one refreshes and the other stands in line (S2: that one goes on without the lock)': {
+    topology: 'two store objects with a lock',
+    lifetimeMs: null,
+    delaysMs: [0],
+    random: 0,
+    story: [
+      { kind: 'failStore', at: 1, fault: 'read throws' },
+      { kind: 'request', at: 0, client: 1, abortAfterMs: null },
+      { kind: 'failRefresh', at: 0, fault: 'slow' },
+      { kind: 'expire', at: 0 },
+      { kind: 'request', at: 0, client: 0, abortAfterMs: null },
+    ],
+  },
   'a first reading that is slower than the second': {
     topology: 'two store objects with a lock',
     lifetimeMs: null,

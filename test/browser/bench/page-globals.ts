@@ -44,6 +44,13 @@ declare global {
   var inClick: (task: () => Promise<unknown>) => void
   var statusOf: (path: string, init?: RequestInit) => Promise<number | string>
 
+  // With pages/cookies.js:
+  var sent: (
+    where: 'cookie' | 'meta',
+    path: string,
+    init?: RequestInit,
+  ) => Promise<[status: number | string, reason?: string | null]>
+
   // With pages/bodies.js:
   var post: (kind: string) => Promise<{ status: number; sent: unknown; received: unknown }>
 }

@@ -26,6 +26,7 @@ const IMPORTS = {
   'relatch/devtools': '/relatch/devtools.js',
   'relatch/ky': '/relatch/ky.js',
   'relatch/oauth': '/relatch/oauth.js',
+  'relatch/schemes/cookie': '/relatch/schemes/cookie.js',
   'relatch/schemes/dpop': '/relatch/schemes/dpop.js',
   'relatch/stores/indexeddb': '/relatch/stores/indexeddb.js',
   'relatch/stores/shared-tabs': '/relatch/stores/shared-tabs.js',
