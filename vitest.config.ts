@@ -30,6 +30,9 @@ const browsers = (name: string, files: ProjectOptions, groupOrder: number): { te
   },
 })
 
+/** Vitest would leave one of them idle: half of a small machine. */
+const ALL_CORES = '100%'
+
 const config: ViteUserConfig = {
   test: {
     projects: [
@@ -37,12 +40,14 @@ const config: ViteUserConfig = {
         test: {
           name: 'unit',
           include: ['test/{unit,contract,pipeline,vectors}/**/*.test.ts'],
+          maxWorkers: ALL_CORES,
         },
       },
       {
         test: {
           name: 'server',
           include: ['test/server/**/*.test.ts'],
+          maxWorkers: ALL_CORES,
           // The memory tests call globalThis.gc and read the memory of a whole process.
           pool: 'forks',
           execArgv: ['--expose-gc'],
@@ -60,6 +65,7 @@ const config: ViteUserConfig = {
         test: {
           name: 'package',
           include: ['test/package/**/*.test.ts'],
+          maxWorkers: ALL_CORES,
           globalSetup: 'test/package/fresh-build.ts',
           // npm and two compilers are started here.
           testTimeout: 60_000,
