@@ -108,3 +108,7 @@ export function parseChallenges(headerValue: string): Challenge[] | null {
 
   return position > headerValue.length && challenges[0] ? challenges : null
 }
+
+/** The challenges of a response; none where the header is missing, malformed, or hidden by CORS. */
+export const challengesOf = ({ headers }: Response): readonly Challenge[] =>
+  parseChallenges(headers.get('www-authenticate') ?? '') ?? []

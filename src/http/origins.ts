@@ -12,6 +12,13 @@ const LOOPBACK = /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/
 export const isSecure = ({ protocol, hostname }: URL): boolean =>
   protocol === 'https:' || (protocol === 'http:' && LOOPBACK.test(hostname))
 
+/** The parsed URL where it is secure and holds no userinfo; null for anything else. */
+export function secureUrl(value: unknown, base?: string): URL | null {
+  const isAddress = (typeof value === 'string' && value !== '') || value instanceof URL
+  const url = isAddress && URL.canParse(value, base) ? new URL(value, base) : null
+  return url !== null && isSecure(url) && url.username === '' && url.password === '' ? url : null
+}
+
 /** The URL of the page or the worker, or undefined where there is none (Node). Read at each call: pages move on. */
 export function pageUrl(): string | undefined {
   const { document, location } = globalThis as { document?: Document; location?: Location }

@@ -4,7 +4,7 @@
  */
 import { wallNow } from '../clock.ts'
 import { AuthError, misuse } from '../errors.ts'
-import { isSecure, pageUrl } from '../http/origins.ts'
+import { pageUrl, secureUrl } from '../http/origins.ts'
 import { expected, ownOptions } from '../option-check.ts'
 import type { LoginNeed } from '../ports.ts'
 import { withoutLoginAnswer } from './current-page.ts'
@@ -96,9 +96,8 @@ export function loginRedirect(options: LoginRedirectOptions): (need: LoginNeed) 
 
 /** Never shows what it was given: a URL may hold anything. */
 function loginUrl(value: unknown, base: string | undefined): URL {
-  const isAddress = (typeof value === 'string' && value !== '') || value instanceof URL
-  const url = isAddress && URL.canParse(value, base) ? new URL(value, base) : null
-  if (url === null || !isSecure(url) || url.username !== '' || url.password !== '') {
+  const url = secureUrl(value, base)
+  if (url === null) {
     throw misuse('ERR_LOGIN_URL', 'Expected `to` to be a login URL: https, or http on loopback, without userinfo')
   }
   return url

@@ -1,7 +1,7 @@
 /** A login on another device, for programs without a browser (RFC 8628): shows a code, and asks until the user has agreed. */
 import { after, monotonicNow, wallNow } from '../clock.ts'
 import { AuthError, isAuthError } from '../errors.ts'
-import { isSecure } from '../http/origins.ts'
+import { secureUrl } from '../http/origins.ts'
 import type { LoginResult } from '../ports.ts'
 import type { TokenResponse } from '../tokens.ts'
 import type { Protocol } from './protocol.ts'
@@ -45,10 +45,9 @@ export async function deviceLogin(
   }
   let failed: { reason: unknown } | null = null
   // Not waited for: a dialog may stay open until the login is over. Where it cannot be shown, nobody can agree.
-  const shown = Promise.resolve(onCode(code)).catch((reason: unknown) => {
+  void Promise.resolve(onCode(code)).catch((reason: unknown) => {
     failed = { reason }
   })
-  void shown
   let intervalMs = interval === undefined ? INTERVAL_MS : Math.max(LEAST_INTERVAL_MS, interval * 1000)
   let waitMs = intervalMs
   for (;;) {
@@ -93,8 +92,8 @@ function safeCode(code: string): string {
 
 /** A program may open it, or a shell for it: nothing but a web page (security of RFC 8628 §3.3.1). */
 function safeUri(uri: string): string {
-  const url = URL.canParse(uri) ? new URL(uri) : null
-  if (url === null || !isSecure(url) || url.username !== '' || url.password !== '') {
+  const url = secureUrl(uri)
+  if (url === null) {
     throw new AuthError('authorization-failed', 'Expected a verification URI that is https, or http on loopback')
   }
   return url.href

@@ -1,9 +1,9 @@
 /** What an authorization server's metadata (RFC 8414) has to be before anything of it is used. It fetches nothing. */
 import { AuthError } from '../errors.ts'
-import { isSecure } from '../http/origins.ts'
+import { secureUrl } from '../http/origins.ts'
 import { own } from '../tokens.ts'
 
-/** The endpoints that are used, each only where it passes `isSecure`. */
+/** The endpoints that are used, each only where it passes `secureUrl`. */
 const ENDPOINTS = [
   'authorization_endpoint',
   'token_endpoint',
@@ -18,8 +18,7 @@ export function faultOf(server: object): string | null {
   for (const name of ENDPOINTS) {
     const value: unknown = own(server, name)
     if (value === undefined) continue
-    const url = typeof value === 'string' && URL.canParse(value) ? new URL(value) : null
-    if (url === null || !isSecure(url) || url.username !== '' || url.password !== '') {
+    if (typeof value !== 'string' || secureUrl(value) === null) {
       return `names a ${name} that is neither https nor http on loopback, or holds userinfo`
     }
   }

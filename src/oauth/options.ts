@@ -1,5 +1,5 @@
 /** The options of `oauthClient`: what they mean, their defaults, and what is refused when the client is made. */
-import { isSecure, pageUrl } from '../http/origins.ts'
+import { pageUrl, secureUrl } from '../http/origins.ts'
 import { loginRedirect } from '../login/redirect.ts'
 import { expected, ownOptions } from '../option-check.ts'
 import type { DpopScheme } from '../schemes/dpop.ts'
@@ -116,11 +116,7 @@ export function readOptions(options: OAuthClientOptions): Settings {
 
 const isText = (value: unknown): value is string => typeof value === 'string' && value !== ''
 
-function isAddress(value: unknown, base?: string): value is string | URL {
-  if (!(isText(value) || value instanceof URL) || !URL.canParse(value, base)) return false
-  const url = new URL(value, base)
-  return isSecure(url) && url.username === '' && url.password === '' && url.hash === ''
-}
+const isAddress = (value: unknown, base?: string): value is string | URL => secureUrl(value, base)?.hash === ''
 
 function issuerOf(value: unknown): URL {
   if (!isAddress(value) || new URL(value).search !== '') {

@@ -1,9 +1,10 @@
 /** A 403: one callback with the reason, then the response goes back as it came. Never refreshes, never sends again (D1). */
 import { boundedText, drain } from '../http/body-text.ts'
+import { challengesOf } from '../http/challenge.ts'
 import { jsonObject } from '../http/json.ts'
 import type { Denial, ProblemDetails } from '../ports.ts'
 import { type Call, summaryOf } from './call.ts'
-import { challengesOf, remember, scopesOf } from './failures.ts'
+import { remember, scopesOf } from './failures.ts'
 import type { Pipeline } from './shared-session.ts'
 import { waitFor } from './trace.ts'
 

@@ -1,5 +1,5 @@
 /** Remembers why a response that was handed back is a 401 or a 403, for the code that holds only the response. */
-import { type Challenge, parseChallenges } from '../http/challenge.ts'
+import type { Challenge } from '../http/challenge.ts'
 import { isSecure } from '../http/origins.ts'
 import { currentPage } from '../login/current-page.ts'
 import type { LoginNeed, StepUpNeed } from '../ports.ts'
@@ -27,11 +27,6 @@ export function authFailureOf(response: Response): AuthFailure | null {
 export function remember(response: Response, make: () => AuthFailure): void {
   let failure: AuthFailure | undefined
   failures.set(response, () => (failure ??= make()))
-}
-
-/** The challenges of a response; none where the header is missing, malformed, or hidden by CORS. */
-export function challengesOf(response: Response): readonly Challenge[] {
-  return parseChallenges(response.headers.get('www-authenticate') ?? '') ?? []
 }
 
 /** The scopes that challenges name, each once. */

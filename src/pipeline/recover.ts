@@ -2,10 +2,11 @@
  * A 401: which session to send the request with again, if any. Compares the session a request was sent with to the current one
  * before anything else (R3), and spends each of a call's allowances at most once (R1).
  */
+import { challengesOf } from '../http/challenge.ts'
 import { isSameCredential, type Live } from '../live.ts'
 import type { AuthScheme, Challenge, Cure, LoginNeed, RefreshReason } from '../ports.ts'
 import { type Call, endpointOf } from './call.ts'
-import { challengesOf, loginNeed, mayAskForStepUp, stepUpChallenge, stepUpNeed } from './failures.ts'
+import { loginNeed, mayAskForStepUp, stepUpChallenge, stepUpNeed } from './failures.ts'
 import { isResumed, login, stepUp } from './login.ts'
 import { refresh } from './refresh.ts'
 import { isOver, type Pipeline, type RefreshOutcome, type SharedSession } from './shared-session.ts'

@@ -1,7 +1,7 @@
 /** Sends a call with a session's credentials, once. Knows nothing of answers other than redirects. */
 import { abortable } from '../coordination/abortable.ts'
 import { notify } from '../events.ts'
-import { CREDENTIAL_HEADERS, followRedirects, type Hop } from '../http/redirects.ts'
+import { CREDENTIAL_HEADERS, followRedirects, type Hop, isRedirect } from '../http/redirects.ts'
 import type { Live } from '../live.ts'
 import type { Settings } from '../options.ts'
 import type { SchemeRequest } from '../ports.ts'
@@ -101,7 +101,8 @@ async function sendFollowing(settings: Settings, call: Call, live: Live | null, 
   const { replay, request, target, rest, url } = call
   const hasBody = (init.body ?? request?.body ?? null) !== null
   const first = await hand(settings, target, Object.assign(ownInit(init), { redirect: 'manual' }), rest)
-  observe(settings, call, first)
+  // The last answer of a chain is shown by whoever gets it.
+  if (isRedirect(first)) observe(settings, call, first)
   return followRedirects(first, { url, method: call.method.toUpperCase(), hasBody }, async (hop: Hop) => {
     const headers = cleanHeaders(settings, call)
     for (const name of hop.isHome

@@ -1,5 +1,5 @@
 /** API keys: one value in one header. Never in a URL, where logs, histories and referrers would keep it (RFC 9700 §4.3). */
-import { isHeaderName } from '../http/header-name.ts'
+import { isHeaderName, isToken } from '../http/header-name.ts'
 import { expected, ownOptions } from '../option-check.ts'
 import type { AuthScheme } from '../ports.ts'
 
@@ -30,7 +30,7 @@ export interface ApiKeyOptions {
 export function apiKey(options: ApiKeyOptions = {}): AuthScheme {
   const { header = 'x-api-key', prefix } = ownOptions(options, ['header', 'prefix'])
   if (!isHeaderName(header)) throw expected('header', 'the name of a header that may carry a key')
-  if (prefix !== undefined && !(typeof prefix === 'string' && /^[\w!#$%&'*+.^`|~-]+$/.test(prefix))) {
+  if (prefix !== undefined && !isToken(prefix)) {
     throw expected('prefix', 'one word, without a space')
   }
   const before = prefix === undefined ? '' : `${prefix} `

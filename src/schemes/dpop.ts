@@ -6,7 +6,7 @@ import { calculateThumbprint, generateKeyPair, generateProof } from 'dpop'
 import { AuthError, misuse } from '../errors.ts'
 import { bareFetch } from '../http/bare-fetch.ts'
 import { boundedText, drain } from '../http/body-text.ts'
-import { type Challenge, parseChallenges } from '../http/challenge.ts'
+import { type Challenge, challengesOf } from '../http/challenge.ts'
 import { jsonObject } from '../http/json.ts'
 import { pageUrl } from '../http/origins.ts'
 import { replayOf } from '../http/replay.ts'
@@ -147,7 +147,7 @@ export function dpop(options: DpopOptions = {}): DpopScheme {
       headers.set('dpop', proof)
     },
     observe(response, { url }) {
-      learn(response, url, response.status === 401 && isNonceWanted(challengesIn(response)))
+      learn(response, url, response.status === 401 && isNonceWanted(challengesOf(response)))
       nonces.answered(url)
     },
     cure: (challenges) => (isNonceWanted(challenges) ? 'again' : 'refresh'),
@@ -200,13 +200,10 @@ function locate(address: string, base: string | undefined): URL {
 const isNonceWanted = (challenges: readonly Challenge[]): boolean =>
   challenges.some(({ scheme, params }) => scheme === 'dpop' && params.error === USE_NONCE)
 
-const challengesIn = ({ headers }: Response): readonly Challenge[] =>
-  parseChallenges(headers.get('www-authenticate') ?? '') ?? []
-
 /** A token endpoint says so in its body (RFC 9449 §8), a protected resource in a challenge (§9). */
 async function asksForNonce(response: Response): Promise<boolean> {
   if ((response.status !== 400 && response.status !== 401) || !response.headers.has('dpop-nonce')) return false
-  if (isNonceWanted(challengesIn(response))) return true
+  if (isNonceWanted(challengesOf(response))) return true
   const answer = jsonObject(await boundedText(response.clone(), ERROR_BODY_BYTES, ERROR_BODY_MS))
   return answer !== null && own(answer, 'error') === USE_NONCE
 }
