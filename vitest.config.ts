@@ -13,6 +13,9 @@ const PROCESSES_ALONE = ['test/process/rotation.test.ts']
  */
 const ONCE_MORE_IN_CI = process.env.CI ? 1 : 0
 
+/** Properties compute for seconds, and a shared machine is slow at times: what hangs is found all the same. */
+const PATIENT = 30_000
+
 const processes = (name: string, files: ProjectOptions, groupOrder: number): { test: ProjectOptions } => ({
   test: {
     name,
@@ -54,6 +57,7 @@ const config: ViteUserConfig = {
           name: 'unit',
           include: ['test/{unit,contract,pipeline,vectors}/**/*.test.ts'],
           maxWorkers: ALL_CORES,
+          testTimeout: PATIENT,
         },
       },
       {
@@ -61,6 +65,7 @@ const config: ViteUserConfig = {
           name: 'server',
           include: ['test/server/**/*.test.ts'],
           maxWorkers: ALL_CORES,
+          testTimeout: PATIENT,
           retry: ONCE_MORE_IN_CI,
           // The memory tests call globalThis.gc and read the memory of a whole process.
           pool: 'forks',

@@ -78,6 +78,10 @@ export function isAuthError(value: unknown): value is AuthError {
   return typeof value === 'object' && value !== null && BRAND in value
 }
 
+/** An OAuth error code as we show one (RFC 6749 §5.2), else undefined: descriptions have been seen to quote tokens. */
+export const oauthErrorOf = (value: unknown): string | undefined =>
+  typeof value === 'string' && /^[a-z_]{1,40}$/.test(value) ? value : undefined
+
 /** A caller's mistake, found when the object is made: says what was expected, never what was given. */
 export function misuse(code: `ERR_${string}`, message: string): TypeError & { code: string } {
   return Object.assign(new TypeError(message), { code })

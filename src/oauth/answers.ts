@@ -3,14 +3,10 @@
  * wait, and never the server's words.
  */
 import { wallNow } from '../clock.ts'
-import { AuthError, type AuthErrorCode } from '../errors.ts'
+import { AuthError, type AuthErrorCode, oauthErrorOf } from '../errors.ts'
 import { jsonObject } from '../http/json.ts'
 import { retryAfterMs } from '../http/retry-after.ts'
 import { own } from '../tokens.ts'
-
-/** An OAuth error code as we show one, else undefined: descriptions have been seen to quote tokens. */
-export const oauthErrorOf = (value: unknown): string | undefined =>
-  typeof value === 'string' && /^[a-z_]{1,40}$/.test(value) ? value : undefined
 
 /** Whether a status says that it may be another one later. */
 export const isPassing = (status: number): boolean => status >= 500 || status === 429 || status === 408

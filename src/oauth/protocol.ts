@@ -5,7 +5,7 @@
 import * as oauth from 'oauth4webapi'
 import { wallNow } from '../clock.ts'
 import { abortable } from '../coordination/abortable.ts'
-import { AuthError, type AuthErrorCode, isAuthError } from '../errors.ts'
+import { AuthError, type AuthErrorCode, isAuthError, oauthErrorOf } from '../errors.ts'
 import { jwtClaims } from '../http/jwt.ts'
 import { expected } from '../option-check.ts'
 import type { DpopScheme } from '../schemes/dpop.ts'
@@ -15,7 +15,6 @@ import {
   failureOf,
   isPassing,
   mistyped,
-  oauthErrorOf,
   refusedIdToken,
   successOf,
   unmade,

@@ -216,8 +216,10 @@ function refused(failure: Failure, cause: unknown): Refused {
     verdict === 'misconfigured'
       ? `The authorization server refuses this client's refreshes${named}; the session is kept`
       : `The refresh failed for now${named}; the session is kept`
-  return new Refused(
-    failure,
-    new AuthError('refresh-unavailable', message, { retryable: verdict === 'transient', retryAfterMs, cause }),
-  )
+  const error = new AuthError('refresh-unavailable', message, {
+    retryable: verdict === 'transient',
+    retryAfterMs,
+    cause,
+  })
+  return new Refused(failure, Object.assign(error, oauthError !== undefined && { oauthError }))
 }

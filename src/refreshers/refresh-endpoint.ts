@@ -3,7 +3,7 @@
  * body, not by the status alone, and never shows what it sent.
  */
 import { wallNow } from '../clock.ts'
-import { AuthError } from '../errors.ts'
+import { AuthError, oauthErrorOf } from '../errors.ts'
 import { boundedText } from '../http/body-text.ts'
 import { jsonObject } from '../http/json.ts'
 import { retryAfterMs } from '../http/retry-after.ts'
@@ -109,9 +109,8 @@ async function readAnswer(response: Response, isCookieBased: boolean): Promise<T
   const message = `The refresh endpoint answered ${status}${ok ? ' without tokens' : ''}`
   const retryAfter = retryAfterMs(headers.get('retry-after'), wallNow()) ?? undefined
   const error = new AuthError('refresh-unavailable', message, { retryable: true, retryAfterMs: retryAfter })
-  // The code alone, and only if it is one: descriptions of errors have been seen to quote the token.
-  const oauthError = /^[a-z_]{1,40}$/.exec(String(answer && own(answer, 'error')))?.[0]
-  throw Object.assign(error, { ...(!ok && { status }), ...(answer && { oauthError }) })
+  const oauthError = oauthErrorOf(answer && own(answer, 'error'))
+  throw Object.assign(error, { ...(!ok && { status }), ...(oauthError !== undefined && { oauthError }) })
 }
 
 function areHeaders(headers: RefreshEndpointOptions['headers']): boolean {

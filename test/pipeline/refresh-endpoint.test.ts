@@ -336,6 +336,13 @@ describe('answers', () => {
     expect(seen.error).toMatchObject({ retryable: true, retryAfterMs: 30_000 })
   })
 
+  it('R7 an answer in JSON without an OAuth error has none in its error, not even as a word', async () => {
+    const { error } = await refreshWith({}, Response.json({ message: 'down' }, { status: 503 }), { refreshRetries: 0 })
+    expect(error).not.toHaveProperty('oauthError')
+    expect(error?.cause).toMatchObject({ status: 503 })
+    expect(error?.cause).not.toHaveProperty('oauthError')
+  })
+
   it('E1 nothing that was sent or received is in the error', async () => {
     const description = 'the token rt-1 of at-1 was replaced by rt-secret'
     for (const answer of [

@@ -355,7 +355,7 @@ async function expectOver(refresher: Refresher): Promise<void> {
 
 async function expectMisconfigured(oauthError: string, refresher: Refresher): Promise<void> {
   const { error, attempts, failed, logins, status, store } = await refreshOnce(refresher)
-  expect(error).toMatchObject({ code: 'refresh-unavailable', retryable: false })
+  expect(error).toMatchObject({ code: 'refresh-unavailable', retryable: false, oauthError })
   expect((error as Error).message).toContain(oauthError)
   expect(attempts).toBe(1)
   expect(failed).toMatchObject([{ verdict: 'misconfigured', oauthError, attempts: 1 }])
