@@ -1,22 +1,20 @@
 // Runs before every command that a person types (the `pre…` scripts of package.json), so that a fresh clone needs
-// nothing but Node 20 and npm: it installs what is missing and, with --build and --playground, builds what is older than its
-// source.
+// nothing but Node 20 and npm: it installs what is missing (with --clients the packages of test/clients too) and, with --build
+// and --playground, builds what is older than its source.
 // At this point nothing is installed: Node's own modules only, and nothing newer than Node 20.
 import { spawnSync } from 'node:child_process'
-import { readdirSync, statSync, utimesSync } from 'node:fs'
+import { readdirSync, statSync, symlinkSync, utimesSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-// npm writes this copy of the lock after each install: the moment of the last one.
-const installed = path.join(root, 'node_modules/.package-lock.json')
 
-if (changedAt(installed) < changedAt(path.join(root, 'package-lock.json'))) {
-  // Not `npm ci`: it refuses a lock that was made on another platform, where optional binaries differ.
-  // --no-save: whatever npm finds out here, the committed lock stays as it is.
-  npm('install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error')
-  const now = new Date()
-  utimesSync(installed, now, now) // npm leaves the file alone when there was nothing to do
+install('.')
+if (process.argv.includes('--clients')) {
+  install('test/clients')
+  // Under its own name, as for anybody who installs it. Not as a dependency of theirs: its own would stand in their lock.
+  const link = path.join(root, 'test/clients/node_modules/relatch')
+  if (!statSync(link, { throwIfNoEntry: false })) symlinkSync(root, link, 'junction')
 }
 
 if (process.argv.includes('--build')) {
@@ -25,6 +23,18 @@ if (process.argv.includes('--build')) {
 }
 if (process.argv.includes('--playground')) {
   refresh('build/playground/index.html', ['playground', 'dist/index.js', 'package-lock.json'], 'build:playground')
+}
+
+/** What a folder's lock names, where it has changed since the last time. */
+function install(folder) {
+  // npm writes this copy of the lock after each install: the moment of the last one.
+  const installed = path.join(root, folder, 'node_modules/.package-lock.json')
+  if (changedAt(installed) >= changedAt(path.join(root, folder, 'package-lock.json'))) return
+  // Not `npm ci`: it refuses a lock that was made on another platform, where optional binaries differ.
+  // --no-save: whatever npm finds out here, the committed lock stays as it is.
+  npm('--prefix', folder, 'install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error')
+  const now = new Date()
+  utimesSync(installed, now, now) // npm leaves the file alone when there was nothing to do
 }
 
 /** Runs a script of package.json where what it makes is older than what it is made of. */

@@ -30,6 +30,7 @@ export type {
   Verdict,
 } from './ports.ts'
 export { type RefreshEndpointOptions, refreshEndpoint } from './refreshers/refresh-endpoint.ts'
+export { retryUnlessAuth } from './retry-unless-auth.ts'
 export { bearer } from './schemes/bearer.ts'
 export { memoryStore } from './stores/memory.ts'
 export { type StoredSession, type TokenResponse, type TokenSet, tokensFromResponse } from './tokens.ts'

@@ -17,6 +17,7 @@ const publicNames: Record<string, string[]> = {
     'onAuthWait',
     'parseChallenges',
     'refreshEndpoint',
+    'retryUnlessAuth',
     'safeReturnTo',
     'tokensFromResponse',
   ],

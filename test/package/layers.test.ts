@@ -16,7 +16,7 @@ interface Layer {
 /** Lowest first. A file may import whatever lies in a lower layer, and the other files of its own folder. */
 const layers: Layer[] = [
   { members: ['errors.ts', 'clock.ts', 'id.ts'] },
-  { members: ['option-check.ts'] },
+  { members: ['option-check.ts', 'retry-unless-auth.ts'] },
   { members: ['http/'] },
   { members: ['tokens.ts'] },
   { members: ['live.ts'] },

@@ -19,7 +19,7 @@ const promises = [
 ]
 
 const kept = new Set(
-  readSources('test/**/*.test.ts')
+  readSources('test/!(clients)/**/*.test.ts')
     .flatMap((source) => collect(source, titleOf))
     .flatMap((title) => /^(?:[A-Z]\d+\b[ ,:]*)+/.exec(title)?.[0].match(/[A-Z]\d+/g) ?? []),
 )

@@ -1,0 +1,4 @@
+import type { AuthFetch } from 'relatch'
+import wretch from 'wretch'
+
+export const connect = (api: AuthFetch, url: string) => wretch(url).fetchPolyfill(api)
