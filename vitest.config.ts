@@ -16,10 +16,14 @@ const ONCE_MORE_IN_CI = process.env.CI ? 1 : 0
 /** Properties compute for seconds, and a shared machine is slow at times: what hangs is found all the same. */
 const PATIENT = 30_000
 
+/** What was run again is named at the end. */
+const COUNTING = { setupFiles: 'test/helpers/retries.ts' }
+
 const processes = (name: string, files: ProjectOptions, groupOrder: number): { test: ProjectOptions } => ({
   test: {
     name,
     ...files,
+    ...COUNTING,
     sequence: { groupOrder },
     retry: ONCE_MORE_IN_CI,
     testTimeout: 150_000,
@@ -35,6 +39,7 @@ const browsers = (name: string, files: ProjectOptions, groupOrder: number): { te
   test: {
     name,
     ...files,
+    ...COUNTING,
     globalSetup: 'test/package/fresh-build.ts',
     sequence: { groupOrder },
     // The files share browsers, which live in a module (bench/browsers.ts).
@@ -65,6 +70,7 @@ const config: ViteUserConfig = {
           name: 'server',
           include: ['test/server/**/*.test.ts'],
           maxWorkers: ALL_CORES,
+          ...COUNTING,
           testTimeout: PATIENT,
           retry: ONCE_MORE_IN_CI,
           // The memory tests call globalThis.gc and read the memory of a whole process.
@@ -86,6 +92,7 @@ const config: ViteUserConfig = {
           include: ['test/package/**/*.test.ts'],
           maxWorkers: ALL_CORES,
           globalSetup: 'test/package/fresh-build.ts',
+          ...COUNTING,
           retry: ONCE_MORE_IN_CI,
           // npm and two compilers are started here.
           testTimeout: 60_000,

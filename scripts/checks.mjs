@@ -22,6 +22,7 @@ export function runChecks(report, checks) {
   for (const { name, isGreen, seconds } of results) {
     console.log(`${isGreen ? '  ok  ' : ' FAIL '} ${name.padEnd(10)} ${seconds.toFixed(1).padStart(6)} s`)
   }
+  for (const line of retriesOf(tests)) console.log(line)
   // Last, because a long log is often cut to its end: which tests failed, and what they said first.
   for (const line of failuresOf(tests)) console.log(line)
 
@@ -64,6 +65,18 @@ function failuresOf(tests) {
       return `\n FAIL  ${file}: ${what}\n       ${lines.join('\n       ')}`
     })
   })
+}
+
+/** What has failed once and then passed: not a failure, and not to be overlooked. */
+function retriesOf(tests) {
+  return (tests?.testResults ?? []).flatMap(({ name, assertionResults }) =>
+    assertionResults
+      .filter(({ status, meta }) => status === 'passed' && meta?.retries > 0)
+      .map(
+        ({ fullName, meta }) =>
+          `\n again ${path.relative(process.cwd(), name)}: ${fullName} (${meta.retries + 1} runs)`,
+      ),
+  )
 }
 
 /** What vitest wrote down; null where it did not come to that. */

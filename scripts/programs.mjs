@@ -1,5 +1,5 @@
 // The programs that the tests drive, browsers and a redis-server: where they are, and how they get there.
-// `node scripts/programs.mjs` finds them, installs what is missing where it may (as root on Debian), and otherwise says what
+// `node scripts/programs.mjs [name …]` finds them, or those that are named, installs what is missing where it may (as root on Debian), and otherwise says what
 // to install and fails: no test is skipped for want of its program.
 // Runs before the packages do: Node's own modules only, and nothing newer than Node 20.
 import { spawnSync } from 'node:child_process'
@@ -83,7 +83,8 @@ export function findProgram(name) {
 }
 
 const packagesOf = (names) => [...new Set(names.map((name) => programs[name].package))]
-const missing = () => Object.keys(programs).filter((name) => findProgram(name) === null)
+const wanted = (names) => (names.length > 0 ? names : Object.keys(programs))
+const missing = () => wanted(process.argv.slice(2)).filter((name) => findProgram(name) === null)
 
 function setUp() {
   if (missing().length === 0) return

@@ -3,7 +3,7 @@
 // and --playground, builds what is older than its source.
 // At this point nothing is installed: Node's own modules only, and nothing newer than Node 20.
 import { spawnSync } from 'node:child_process'
-import { readdirSync, statSync, symlinkSync, utimesSync } from 'node:fs'
+import { existsSync, readdirSync, realpathSync, rmSync, statSync, symlinkSync, utimesSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -14,7 +14,11 @@ if (process.argv.includes('--clients')) {
   install('test/clients')
   // Under its own name, as for anybody who installs it. Not as a dependency of theirs: its own would stand in their lock.
   const link = path.join(root, 'test/clients/node_modules/relatch')
-  if (!statSync(link, { throwIfNoEntry: false })) symlinkSync(root, link, 'junction')
+  const isLinked = existsSync(link) && realpathSync(link) === realpathSync(root)
+  if (!isLinked) {
+    rmSync(link, { force: true }) // one that leads nowhere, or to where this folder was copied from
+    symlinkSync(process.platform === 'win32' ? root : '../../..', link, 'junction')
+  }
 }
 
 if (process.argv.includes('--build')) {

@@ -68,9 +68,7 @@ describeEveryBrowser('cookies', (bench) => {
     await tab.evaluate("import('/pages/cookies.js').then(() => {})")
   })
   beforeEach(async () => {
-    await tab.evaluate(async () => {
-      await fetch('/session', { method: 'POST' })
-    })
+    await tab.evaluate(() => begin())
     session.seen.length = 0
   })
 

@@ -45,6 +45,7 @@ declare global {
   var statusOf: (path: string, init?: RequestInit) => Promise<number | string>
 
   // With pages/cookies.js:
+  var begin: () => Promise<void>
   var sent: (
     where: 'cookie' | 'meta',
     path: string,

@@ -13,6 +13,12 @@ const sessions = {
   meta: session({ meta: 'csrf-token', header: 'x-xsrf-token' }),
 }
 
+/** A new session, which both know of: where nobody is signed in, the first call would ask the refresher before it is sent. */
+globalThis.begin = async () => {
+  await fetch('/session', { method: 'POST' })
+  for (const each of Object.values(sessions)) await each.signIn(true)
+}
+
 /** The status of a call, or the name of its error; and why it was denied, if it was. */
 globalThis.sent = (where, path, init) =>
   sessions[where](path, init).then(
