@@ -2,30 +2,45 @@
  * Which failed calls a layer above may try again: TanStack Query, SWR, or a loop of your own. What a refresh or a login could
  * not cure, another try does not cure either. Reads errors of every client by shape, and never throws at one.
  */
-import { type AuthError, isAuthError } from './errors.ts'
+import type { AuthErrorCode } from './errors.ts'
 
 type Members = Readonly<Record<string, unknown>>
 
 /** What TanStack Query tries in a browser without being told otherwise. */
 const MOST_RETRIES = 3
-/** An error holds others, and a hostile one holds itself. */
-const MOST_PARTS = 20
-/** Where clients put the status of an answer: ky, axios and Apollo; Azure; gaxios, MCP and Feathers; tRPC; the AWS SDK. */
-const STATUS_MEMBERS = ['status', 'statusCode', 'code', 'httpStatus', 'httpStatusCode']
-/** What holds it, or the error that does: for most `cause`, for Stripe `detail`, for tRPC `meta`. What the server said is last. */
-const INNER_MEMBERS = [
-  ...['cause', 'detail', 'networkError', 'originalError', 'response', '$metadata', 'meta', 'data', 'extensions'],
-  // Lists: those of GraphQL, which may say it under a 200.
-  ...['errors', 'graphQLErrors'],
-]
-/** Somebody who did not come to sign in within minutes will not do so for the next three tries. */
-const LOGIN_CODES = ['login-timeout', 'login-loop']
-/** Of errors that do not say the status: what GraphQL servers call it, and the 403 and the 401s of PostgREST (Supabase). */
-const DENIAL_CODES = ['FORBIDDEN', 'UNAUTHENTICATED', 'UNAUTHORIZED', '42501', 'PGRST301', 'PGRST302', 'PGRST303']
-/** PERMISSION_DENIED and UNAUTHENTICATED of gRPC, as Connect numbers them. */
-const CONNECT_CODES = [7, 16]
-/** Who left does not wait for another try; axios has a name of its own for it. */
-const ABORTS = ['AbortError', 'CanceledError']
+/** An error holds others, a hostile one holds itself, and a list may have no end. */
+const MOST_PARTS = 50
+/** What holds the error that came first: for most `cause`, for Stripe `detail`, for Supabase `context`. */
+const CAUSES = ['cause', 'detail', 'context', 'networkError', 'originalError']
+/** What holds the answer, or what it said: for the AWS SDK `$metadata`, for tRPC `meta` and `data`, for GraphQL the lists. */
+const ANSWERS = ['response', '$metadata', 'meta', 'data', 'extensions', 'errors', 'graphQLErrors']
+/** Where clients put the status: ky, axios, Apollo; Azure; gaxios, MCP, Feathers; RTK Query; tRPC; the AWS SDK. */
+const STATUSES = ['status', 'statusCode', 'code', 'originalStatus', 'httpStatus', 'httpStatusCode']
+/** Of an error that knows no status: what GraphQL servers call it, and the 403 and the 401s of PostgREST (Supabase). */
+const DENIALS = ['FORBIDDEN', 'UNAUTHENTICATED', 'UNAUTHORIZED', '42501', 'PGRST301', 'PGRST302', 'PGRST303']
+/**
+ * Whether time may cure it, where the AuthError says `retryable`. Somebody who did not come to sign in within minutes will not
+ * do so for the next three tries.
+ */
+const CURED_BY_TIME: Readonly<Record<AuthErrorCode, boolean>> = {
+  'refresh-unavailable': true,
+  'refresh-timeout': true,
+  'store-failed': true,
+  'metadata-refused': true,
+  'login-timeout': false,
+  'login-loop': false,
+  'authorization-failed': false,
+  'callback-refused': false,
+  'unusable-token-response': false,
+  'invalid-token': false,
+  'signed-out': false,
+  'session-changed': false,
+  'reentrant-refresh': false,
+}
+/** CANCELLED, PERMISSION_DENIED and UNAUTHENTICATED of gRPC, as Connect numbers them. */
+const CONNECT_CODES = [1, 7, 16]
+/** Who has left does not wait for another try. The last three are names that axios, Anthropic and TanStack Query give it. */
+const ABORTS = ['AbortError', 'CanceledError', 'APIUserAbortError', 'CancelledError']
 
 /**
  * Whether to try a failed call again. `false` for a 401, a 403, an `AuthError` that trying again does not cure, an abort, and a
@@ -36,7 +51,8 @@ const ABORTS = ['AbortError', 'CanceledError']
  * - SWR, which sets no limit of its own: `{ shouldRetryOnError: retryUnlessAuth, errorRetryCount: 3 }`.
  *
  * @param failureCount how often it has been tried again so far, from 0
- * @param error what the fetcher threw: the error of any client, a Response, an `AuthError`
+ * @param error what the fetcher threw: the error of a client, a Response, an `AuthError`. What a client has made into a mere text
+ * is not known for what it was
  *
  * @example
  * new QueryClient({ defaultOptions: { queries: { retry: retryUnlessAuth } } })
@@ -51,47 +67,56 @@ export function retryUnlessAuth(...given: unknown[]): boolean {
 }
 
 function isFinal(error: unknown): boolean {
-  const parts = partsOf(error)
-  const ours = parts.find(isOurs)
-  // Before any status: that of ours is the auth server's, out of order for now, and some clients make up another one.
-  if (ours) return !ours.retryable || LOGIN_CODES.includes(ours.code)
-  if (parts.some(hasGone)) return true
-  const status = parts.map(statusOf).find((each) => each !== undefined)
-  // A redirect is what a callback has thrown, to go elsewhere.
-  return status === undefined ? parts.some(isDenied) : status === 401 || status === 403 || status < 400
+  try {
+    const causes = unfold([error], CAUSES)
+    // Before any status: that of ours is the auth server's, out of order for now, and some clients make up another one.
+    const ours = causes.find(isOurs)
+    if (ours) return !(ours.retryable === true && CURED_BY_TIME[ours.code as AuthErrorCode])
+    if (causes.some(hasGone)) return true
+    const parts = unfold(causes, [...CAUSES, ...ANSWERS])
+    const status = parts.flatMap((part) => STATUSES.map((name) => part[name])).find(isStatus)
+    return status === undefined ? parts.some(isDenied) : status === 401 || status === 403
+  } catch {
+    // A getter or a proxy of somebody else's.
+    return false
+  }
 }
 
-/** An AuthError, or what a client has made of one: Feathers copies the members. */
-const isOurs = (part: Members): part is AuthError & Members =>
-  isAuthError(part) || (typeof part.retryable === 'boolean' && typeof part.code === 'string')
+/** These and what they hold under such names, breadth first, each once. */
+function unfold(values: readonly unknown[], names: readonly string[]): Members[] {
+  const parts = new Set<Members>()
+  const waiting = [...values]
+  for (const value of waiting) {
+    if (parts.size === MOST_PARTS) break
+    if (typeof value !== 'object' || value === null || parts.has(value as Members)) continue
+    const part = value as Members
+    parts.add(part)
+    for (const name of names) {
+      const held = part[name]
+      // Of a list its first few: one that a server has sent may be long.
+      if (Array.isArray(held)) waiting.push(...held.slice(0, MOST_PARTS))
+      else if (held !== undefined) waiting.push(held)
+    }
+  }
+  return [...parts]
+}
 
-/** The status of an answer, where this is one or the error of one. */
-const statusOf = (part: Members): number | undefined =>
-  STATUS_MEMBERS.map((name) => part[name] as number).find((value) => Number.isInteger(value) && value >= 300)
+/** By shape and not by its brand: Feathers makes another error of it, with the same members. */
+const isOurs = ({ code, retryable }: Members): boolean =>
+  typeof retryable === 'boolean' && typeof code === 'string' && Object.hasOwn(CURED_BY_TIME, code)
 
-/** Whether the caller has left, or goes elsewhere: `redirect()`, `forbidden()` and `unauthorized()` of Next.js throw so. */
-const hasGone = ({ name, digest }: Members): boolean =>
-  ABORTS.includes(name as string) || (typeof digest === 'string' && digest.startsWith('NEXT_'))
+const isStatus = (value: unknown): boolean => Number.isInteger(value) && Number(value) >= 400 && Number(value) < 600
+
+/** Whether the caller has left, or goes elsewhere. */
+const hasGone = (part: Members): boolean =>
+  ABORTS.includes(String(part.name)) ||
+  // TanStack Query's, which may have no name.
+  ('revert' in part && 'silent' in part) ||
+  // What `redirect()`, `forbidden()` and `unauthorized()` of Next.js throw.
+  (typeof part.digest === 'string' && part.digest.startsWith('NEXT_')) ||
+  // What routers have a callback throw: a Response that leads elsewhere.
+  (part instanceof Response && part.status >= 300 && part.status < 400)
 
 /** Whether an error that knows no status says that it was refused. */
 const isDenied = ({ name, code }: Members): boolean =>
-  DENIAL_CODES.includes(code as string) || (name === 'ConnectError' && CONNECT_CODES.includes(code as number))
-
-/** An error and what it holds, outermost first; without what throws when it is looked at. */
-function partsOf(error: unknown): Members[] {
-  const parts: Members[] = []
-  const waiting = [error]
-  while (waiting.length > 0 && parts.length < MOST_PARTS) {
-    const next = waiting.shift()
-    if (typeof next !== 'object' || next === null) continue
-    try {
-      const part = next as Members
-      waiting.push(...INNER_MEMBERS.flatMap((name) => part[name]))
-      // Read now, and once: a getter or a proxy of somebody else's must throw here or nowhere.
-      const { name, code, digest, retryable } = part
-      const copy = Object.fromEntries(STATUS_MEMBERS.map((each) => [each, part[each]]))
-      parts.push(isAuthError(part) ? part : { ...copy, name, code, digest, retryable })
-    } catch {}
-  }
-  return parts
-}
+  DENIALS.includes(String(code)) || (name === 'ConnectError' && CONNECT_CODES.includes(Number(code)))

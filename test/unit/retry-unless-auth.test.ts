@@ -19,6 +19,12 @@ const shapes: Array<[string, (status: number) => unknown]> = [
   ['meta.response.status: tRPC', (status) => error({ meta: { response: { status } } })],
   ['detail.status: stripe', (status) => error({ detail: error({ status }) })],
   ['networkError.statusCode', (status) => error({ networkError: error({ statusCode: status }) })],
+  [
+    'originalStatus: RTK Query, where the body is no JSON',
+    (status) => ({ status: 'PARSING_ERROR', originalStatus: status }),
+  ],
+  ['context: functions of Supabase', (status) => error({ context: new Response(null, { status }) })],
+  ['originalError.status', (status) => error({ originalError: error({ status }) })],
   ['a plain object: RTK Query', (status) => ({ status, data: 'no' })],
 ]
 
@@ -35,13 +41,14 @@ describe('an error of a client', () => {
   })
 
   it('D1 the codes of PostgREST, whose errors do not say the status', () => {
-    for (const code of ['42501', 'PGRST301', 'PGRST303']) expect(retryUnlessAuth({ code, message: 'no' })).toBe(false)
+    for (const code of ['42501', 'PGRST301', 'PGRST302', 'PGRST303'])
+      expect(retryUnlessAuth({ code, message: 'no' })).toBe(false)
     for (const code of ['PGRST116', '23505']) expect(retryUnlessAuth({ code, message: 'no' })).toBe(true)
   })
 
   it('D1 what GraphQL says in its errors, under whatever status: Apollo, graphql-request, urql', () => {
     const errorsOf = (code: string): object[] => [{ message: 'a' }, { message: 'b', extensions: { code } }]
-    for (const code of ['FORBIDDEN', 'UNAUTHENTICATED']) {
+    for (const code of ['FORBIDDEN', 'UNAUTHENTICATED', 'UNAUTHORIZED']) {
       expect(retryUnlessAuth(error({ errors: errorsOf(code) }))).toBe(false)
       expect(retryUnlessAuth(error({ graphQLErrors: errorsOf(code) }))).toBe(false)
       expect(retryUnlessAuth(error({ response: { status: 200, errors: errorsOf(code) } }))).toBe(false)
@@ -58,6 +65,32 @@ describe('an error of a client', () => {
   it('A1 who has left does not come again', () => {
     for (const name of ['AbortError', 'CanceledError']) expect(retryUnlessAuth(error({ name }))).toBe(false)
     expect(retryUnlessAuth(error({ name: 'TimeoutError' }))).toBe(true)
+  })
+
+  it('A1 nor does one that another client calls so: Anthropic, Connect, TanStack Query', () => {
+    expect(retryUnlessAuth(error({ name: 'APIUserAbortError' }))).toBe(false)
+    expect(retryUnlessAuth(error({ name: 'ConnectError', code: 1 }))).toBe(false)
+    expect(retryUnlessAuth(error({ revert: undefined, silent: true }))).toBe(false)
+  })
+
+  it('D1 what an API says of itself does not make it ours', () => {
+    const said = { code: 'FORBIDDEN', retryable: true }
+    expect(retryUnlessAuth(error({ response: { status: 403, data: said } }))).toBe(false)
+    expect(retryUnlessAuth(error({ statusCode: 403, code: 'ExpiredToken', retryable: true }))).toBe(false)
+    expect(retryUnlessAuth(error({ response: { status: 503, data: { code: 'signed-out', retryable: false } } }))).toBe(
+      true,
+    )
+    expect(retryUnlessAuth(error({ response: { status: 503 }, data: { code: 'X', retryable: false } }))).toBe(true)
+  })
+
+  it('D1 a status in the three-hundreds is one of an answer, not a code of an API', () => {
+    expect(retryUnlessAuth(error({ code: 368 }))).toBe(true)
+  })
+
+  it('D1 errors that hold many others are read as far as needed', () => {
+    const many = Array.from({ length: 200_000 }, () => ({ message: 'a' }))
+    expect(retryUnlessAuth(error({ errors: many, response: { status: 403 } }))).toBe(false)
+    expect(retryUnlessAuth(error({ errors: many.slice(0, 30), cause: authError('signed-out', false) }))).toBe(false)
   })
 
   it('what a callback throws to go elsewhere is not tried again', () => {
