@@ -9,7 +9,7 @@ import { expect } from 'vitest'
 import { connect } from './hand-over/anthropic.ts'
 import { describeClient, rejectionOf } from './suite/describe-client.ts'
 import { keepsOwnAuthorization, timeoutDuringRefresh } from './suite/own-settings.ts'
-import { type Routes, streamOf } from './suite/world.ts'
+import { LINES, type Routes, type Signals, shownInParts } from './suite/world.ts'
 
 interface Asked {
   messages: Array<{ content: string }>
@@ -33,13 +33,15 @@ function eventsOf(texts: readonly string[]): string[] {
 }
 
 /** As much of the API as is called here: it says again what it was told, or three lines in a stream. */
-const routes = (expire: () => void): Routes => ({
+const routes = (signals: Signals): Routes => ({
   'GET /v1/models/:id': () => Response.json(MODEL),
   'POST /v1/messages': async (request) => {
     const { messages, stream } = (await request.json()) as Asked
     if (!stream) return Response.json({ ...MESSAGE, content: [{ type: 'text', text: messages[0]?.content }] })
-    const events = eventsOf(['one\n', 'two\n', 'three\n'])
-    return new Response(streamOf(events, expire), { headers: { 'content-type': 'text/event-stream' } })
+    const [start, begin, ...texts] = eventsOf(LINES)
+    // No text comes before the third event.
+    const parts = [`${start}${begin}${texts[0]}`, ...texts.slice(1)]
+    return new Response(shownInParts(parts, signals), { headers: { 'content-type': 'text/event-stream' } })
   },
   'GET /v1/models': () =>
     Response.json(
@@ -58,9 +60,10 @@ describeClient({
   name: 'Anthropic',
   package: '@anthropic-ai/sdk',
   handOver: 'anthropic.ts',
+  needs: '`defaultHeaders: { Authorization: null }`, or its key is sent',
   mind: [
     'With its key in `Authorization` a call is its own and gets no recovery: `defaultHeaders: { Authorization: null }` takes it out.',
-    'It tries any rejection twice more, after about 0.5 s and 1 s, that of a session which is over too: `maxRetries: 0` leaves that out, and those for 408, 409, 429 and 5xx.',
+    'It tries any rejection twice more, after about 0.5 s and 1 s, an `AuthError` that no other try cures among them: `maxRetries: 0` leaves that out, and those for 408, 409, 429 and 5xx.',
     'What relatch rejects is the `cause` of its `APIConnectionError`.',
     'Its `timeout`, 10 minutes, counts the wait for a refresh or a login.',
     'In a browser it wants `dangerouslyAllowBrowser: true`: the danger is a key there, and this one is none.',
@@ -80,13 +83,10 @@ describeClient({
     return (error as PermissionDeniedError).error
   },
   aborted: (error) => expect(error).toBeInstanceOf(APIUserAbortError),
-  download: async (client) => [
-    await client.messages.stream(asking('three lines')).finalText(),
-    await client.messages.stream(asking('three lines')).finalText(),
-  ],
+  download: (client, sawPart) => client.messages.stream(asking('three lines')).on('text', sawPart).finalText(),
   outageRetries: 2,
   also(shows) {
-    shows('outage', 'R7 with maxRetries: 0 one call is one call; the AuthError is the cause', async (world, client) => {
+    shows('R7 with maxRetries: 0 one call is one call; the AuthError is the cause', async (world, client) => {
       world.server.expireAccessTokens()
       world.server.failRefresh(503, 20)
       const error = await rejectionOf(client.models.retrieve('1', null, { maxRetries: 0 }))
@@ -95,7 +95,15 @@ describeClient({
       expect(world.arrivals).toHaveLength(1)
     })
 
-    shows('abort', 'A1 its timeout ends the call and not the refresh', async (world, client) => {
+    shows('R7 it tries again what no other try cures, unless told otherwise', async (world, client) => {
+      world.server.expireAccessTokens()
+      world.server.failRefresh({ error: 'invalid_client' }, 20)
+      const error = await rejectionOf(client.models.retrieve('1'))
+      expect(error).toHaveProperty('cause.retryable', false)
+      expect(world.arrivals).toHaveLength(3)
+    })
+
+    shows('A1 its timeout ends the call and not the refresh', async (world, client) => {
       const error = await timeoutDuringRefresh(world, () =>
         client.models.retrieve('1', null, { timeout: 500, maxRetries: 0 }),
       )
@@ -103,7 +111,7 @@ describeClient({
     })
 
     for (const credential of ['apiKey', 'authToken']) {
-      shows('GET', `O3 an ${credential} of its own goes as it is, without recovery`, (world) => {
+      shows(`O3 an ${credential} of its own goes as it is, without recovery`, (world) => {
         const client = new Anthropic({ fetch: world.api, baseURL: world.url, [credential]: 'mine' })
         return keepsOwnAuthorization(world, 'Bearer mine', () => client.models.retrieve('1'))
       })

@@ -16,6 +16,7 @@ describeClient<ReturnType<typeof connect>>({
   name: 'Connect',
   package: '@connectrpc/connect-web',
   handOver: 'connect-web.ts',
+  needs: 'tokens that are checked before Connect',
   mind: [
     'Let the server check the token before Connect sees the request. A unary call answers `Unauthenticated` with a 401 and `PermissionDenied` with a 403; one that streams, and every call of gRPC-web, answers 200 and says it in the last message, where relatch does not look.',
     '`timeoutMs` and `defaultTimeoutMs` include the wait for a refresh or a login; the call then ends with `DeadlineExceeded`, and the refresh goes on.',
@@ -35,18 +36,17 @@ describeClient<ReturnType<typeof connect>>({
     return error instanceof ConnectError && error.rawMessage
   },
   aborted: isOf(Code.Canceled),
-  async download(client) {
-    const lines = async () => {
-      let all = ''
-      for await (const { text } of client.lines({})) all += text
-      return all
+  async download(client, sawPart) {
+    let all = ''
+    for await (const { text } of client.lines({})) {
+      all += text
+      sawPart()
     }
-    const first = await lines()
-    return [first, await lines()]
+    return all
   },
 
   also(shows) {
-    shows('403', 'what a stream refuses is a 200: no callback', async (world, client) => {
+    shows('what a stream refuses is a 200: no callback', async (world, client) => {
       const error = await rejectionOf(client.audit({})[Symbol.asyncIterator]().next())
       isOf(Code.PermissionDenied)(error)
       expect(retryUnlessAuth(error)).toBe(false)
@@ -54,7 +54,7 @@ describeClient<ReturnType<typeof connect>>({
       expect(world.denials).toEqual([])
     })
 
-    shows('403', 'what gRPC-web refuses is a 200: no callback', async (world) => {
+    shows('what gRPC-web refuses is a 200: no callback', async (world) => {
       const client = createClient(Demo, createGrpcWebTransport({ baseUrl: world.url, fetch: world.api }))
       expect(await client.item({ id: '1' })).toHaveProperty('name', 'Item 1')
       isOf(Code.PermissionDenied)(await rejectionOf(client.reports({})))
@@ -62,11 +62,11 @@ describeClient<ReturnType<typeof connect>>({
       expect(world.denials).toEqual([])
     })
 
-    shows('abort', 'A1 its own timeout ends the call and not the refresh', async (world, client) => {
+    shows('A1 its own timeout ends the call and not the refresh', async (world, client) => {
       isOf(Code.DeadlineExceeded)(await timeoutDuringRefresh(world, () => client.item({ id: '1' }, { timeoutMs: 500 })))
     })
 
-    shows('outage', 'R7 our error is the cause of its own', async (world, client) => {
+    shows('R7 our error is the cause of its own', async (world, client) => {
       await client.item({ id: '1' })
       world.server.expireAccessTokens()
       world.server.failRefresh(503)
@@ -76,7 +76,7 @@ describeClient<ReturnType<typeof connect>>({
       expect(retryUnlessAuth(error)).toBe(true)
     })
 
-    shows('GET', 'O3 an Authorization of its own goes as it is, without recovery', (world, client) =>
+    shows('O3 an Authorization of its own goes as it is, without recovery', (world, client) =>
       keepsOwnAuthorization(world, 'Bearer mine', () =>
         client.item({ id: '1' }, { headers: { authorization: 'Bearer mine' } }),
       ),

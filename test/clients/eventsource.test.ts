@@ -36,7 +36,9 @@ describeClient<Client>({
   name: 'eventsource',
   package: 'eventsource',
   handOver: 'eventsource.ts',
+  needs: 'GET alone; no body of a 403; no error at an abort',
   mind: [
+    'An abort is `close()`: it makes no error, and no event tells of it.',
     'Any answer but 200 is final for it: without relatch the first 401 ends the stream, and a 403 does so with it. Listen for `error` and look at `code` and `readyState`.',
     'While the auth server is down it tries again for good, every 3 s or as the server’s `retry:` says; `error` tells each time, and `close()` ends it.',
     "It knows GET alone. For a stream that takes a POST: `fetch: (url, init) => api(url, { ...init, method: 'POST', body })`.",
@@ -57,11 +59,13 @@ describeClient<Client>({
     expect(error).toHaveProperty('code', 403)
   },
   showsDenialBody: false,
+  // It makes no error: this one is of `messages` above.
+  knowsAbort: false,
   aborted: (error) => expect(error).toHaveProperty('message', 'closed, readyState 2'),
   events: ({ open }) => messages(open('/events'), 4),
 
   also(shows) {
-    shows('outage', 'R7 it reconnects by itself: the failed refresh costs one try', async (world, { open }) => {
+    shows('R7 it reconnects by itself: the failed refresh costs one try', async (world, { open }) => {
       const source = open('/events')
       const errors: Array<string | undefined> = []
       source.addEventListener('error', ({ message = 'the stream has ended' }) => errors.push(message))

@@ -15,6 +15,7 @@ describeClient({
   name: 'Feathers',
   package: '@feathersjs/rest-client',
   handOver: 'feathers.ts',
+  needs: 'no stream: it reads every answer whole; an abort is a plain `Error`',
   mind: [
     'Of what relatch rejects it makes a plain `Error` with its `code` and `retryable`: `isAuthError` does not know it.',
     'An abort becomes a plain `Error` too, without the name `AbortError`: ask your own signal, `signal.aborted`.',
@@ -35,12 +36,13 @@ describeClient({
     expect(authFailureOf(response)).toHaveProperty('reason', 'insufficient-scope')
     return { message: (error as Error).message }
   },
+  knowsAbort: false,
   aborted(error) {
     expect(error).toBeInstanceOf(Error)
     expect(error).toMatchObject({ name: 'Error', message: 'This operation was aborted' })
   },
   also(shows) {
-    shows('outage', 'R7 its error has the code of the AuthError, and whether to try again', async (world, client) => {
+    shows('R7 its error has the code of the AuthError, and whether to try again', async (world, client) => {
       world.server.expireAccessTokens()
       world.server.failRefresh(503, 20)
       const error = await rejectionOf(client.service('items').get('1'))
@@ -48,14 +50,14 @@ describeClient({
       expect(isAuthError(error)).toBe(false)
     })
 
-    shows('abort', 'A1 a timeout of the caller ends the call and not the refresh', async (world, client) => {
+    shows('A1 a timeout of the caller ends the call and not the refresh', async (world, client) => {
       const error = await timeoutDuringRefresh(world, () =>
         client.service('items').get('1', { connection: { signal: AbortSignal.timeout(500) } }),
       )
       expect(error).toHaveProperty('message', 'The operation was aborted due to timeout')
     })
 
-    shows('GET', 'O3 an Authorization of its own goes as it is, without recovery', (world, client) =>
+    shows('O3 an Authorization of its own goes as it is, without recovery', (world, client) =>
       keepsOwnAuthorization(world, 'Bearer mine', () =>
         client.service('items').get('1', { headers: { Authorization: 'Bearer mine' } }),
       ),

@@ -3,12 +3,9 @@ import { isAuthError } from 'relatch'
 import { expect } from 'vitest'
 import { connect } from './hand-over/gaxios.ts'
 import { describeClient, rejectionOf } from './suite/describe-client.ts'
+import { TIMEOUT_IS_OFF } from './suite/notes.ts'
 import { keepsOwnAuthorization, timeoutDuringRefresh } from './suite/own-settings.ts'
-
-type Client = ReturnType<typeof connect>
-
-const lines = async (client: Client) =>
-  new Response((await client.request<ReadableStream>({ url: '/lines', responseType: 'stream' })).data).text()
+import { textOf } from './suite/world.ts'
 
 describeClient({
   name: 'gaxios',
@@ -17,7 +14,7 @@ describeClient({
   mind: [
     'What relatch rejects is the `cause` of its `GaxiosError`, whose `code` is the same.',
     'It tries nothing again unless told so: with `retry: true` or a `retryConfig` it tries a GET that relatch rejects twice more.',
-    'Its `timeout`, off by default, counts the wait for a refresh or a login: set it above `refreshTimeoutMs`.',
+    TIMEOUT_IS_OFF,
     'An `Authorization` in `headers`, such as an auth library sets, is left alone and gets no recovery: leave it out.',
   ],
   connect,
@@ -34,28 +31,25 @@ describeClient({
     expect(error).toBeInstanceOf(GaxiosError)
     expect(error).toHaveProperty('code', 'AbortError')
   },
-  download: async (client) => [await lines(client), await lines(client)],
+  download: async (client, sawPart) =>
+    textOf((await client.request<ReadableStream>({ url: '/lines', responseType: 'stream' })).data, sawPart),
   also(shows) {
-    shows(
-      'outage',
-      'R7 retry: true sends a GET twice more; the AuthError is the cause of its error',
-      async (world, client) => {
-        world.server.expireAccessTokens()
-        world.server.failRefresh(503, 20)
-        const error = await rejectionOf(client.request({ url: '/items/1', retry: true }))
-        expect(error).toBeInstanceOf(GaxiosError)
-        expect(error).toHaveProperty('code', 'refresh-unavailable')
-        expect(isAuthError((error as Error).cause)).toBe(true)
-        expect(world.arrivals).toHaveLength(3)
-      },
-    )
+    shows('R7 retry: true sends a GET twice more; the AuthError is the cause of its error', async (world, client) => {
+      world.server.expireAccessTokens()
+      world.server.failRefresh(503, 20)
+      const error = await rejectionOf(client.request({ url: '/items/1', retry: true }))
+      expect(error).toBeInstanceOf(GaxiosError)
+      expect(error).toHaveProperty('code', 'refresh-unavailable')
+      expect(isAuthError((error as Error).cause)).toBe(true)
+      expect(world.arrivals).toHaveLength(3)
+    })
 
-    shows('abort', 'A1 its timeout ends the call and not the refresh', async (world, client) => {
+    shows('A1 its timeout ends the call and not the refresh', async (world, client) => {
       const error = await timeoutDuringRefresh(world, () => client.request({ url: '/items/1', timeout: 500 }))
       expect(error).toHaveProperty('code', 'TimeoutError')
     })
 
-    shows('GET', 'O3 an Authorization of its own goes as it is, without recovery', (world, client) =>
+    shows('O3 an Authorization of its own goes as it is, without recovery', (world, client) =>
       keepsOwnAuthorization(world, 'Bearer mine', () =>
         client.request({ url: '/items/1', headers: { Authorization: 'Bearer mine' } }),
       ),

@@ -4,6 +4,7 @@ import { expect, onTestFinished } from 'vitest'
 import { connect } from './hand-over/graphql-request.ts'
 import { describeClient, rejectionOf } from './suite/describe-client.ts'
 import { graphqlRoutes } from './suite/graphql-api.ts'
+import { NO_TIMEOUT_AND_NO_RETRIES } from './suite/notes.ts'
 import { keepsOwnAuthorization, timeoutDuringRefresh } from './suite/own-settings.ts'
 
 const ITEM = gql`query ($id: ID!) { item(id: $id) { id name } }`
@@ -16,9 +17,10 @@ describeClient({
   name: 'graphql-request',
   package: 'graphql-request',
   handOver: 'graphql-request.ts',
+  needs: 'no stream: it has no subscriptions',
   mind: [
     "What a server answers with 200 is an answer to relatch: no refresh at `UNAUTHENTICATED`, no callback at `FORBIDDEN`. Where yours does so, `classify` reads a clone of it: `(await response.clone().json()).errors?.some(({ extensions }) => extensions?.code === 'UNAUTHENTICATED') ? 'recover' : undefined`, for the responses of your GraphQL endpoint alone.",
-    'It has no timeout and no retries; an `AbortSignal.timeout()` counts the wait for a refresh or a login.',
+    NO_TIMEOUT_AND_NO_RETRIES,
     'Leave `Authorization` out of `headers`: it would be left alone, without recovery.',
   ],
   routes: graphqlRoutes,
@@ -34,12 +36,12 @@ describeClient({
   aborted: (error) => expect(error).toHaveProperty('name', 'AbortError'),
 
   also(shows) {
-    shows('403', 'an error that is answered with a 200: no callback', async (world, client) => {
+    shows('an error that is answered with a 200: no callback', async (world, client) => {
       expect(await rejectionOf(client.request(AUDIT))).toHaveProperty('response.status', 200)
       expect(world.denials).toEqual([])
     })
 
-    shows('GET', 'R1 an UNAUTHENTICATED that is answered with a 200, told by classify', async (world) => {
+    shows('R1 an UNAUTHENTICATED that is answered with a 200, told by classify', async (world) => {
       const statuses: number[] = []
       const api = createAuthFetch({
         baseUrl: world.url,
@@ -65,14 +67,14 @@ describeClient({
       expect(world.server.stats).toMatchObject({ refreshes: 1, refreshAttempts: 1 })
     })
 
-    shows('abort', 'A1 a timeout of the caller ends the call and not the refresh', async (world, client) => {
+    shows('A1 a timeout of the caller ends the call and not the refresh', async (world, client) => {
       const error = await timeoutDuringRefresh(world, () =>
         client.request({ document: ITEM, variables, signal: AbortSignal.timeout(500) }),
       )
       expect(error).toHaveProperty('name', 'TimeoutError')
     })
 
-    shows('outage', 'R7 our error comes through as it is', async (world, client) => {
+    shows('R7 our error comes through as it is', async (world, client) => {
       await client.request(ITEM, variables)
       world.server.expireAccessTokens()
       world.server.failRefresh(503)
@@ -81,7 +83,7 @@ describeClient({
       expect(retryUnlessAuth(error)).toBe(true)
     })
 
-    shows('GET', 'O3 an Authorization of its own goes as it is, without recovery', (world, client) =>
+    shows('O3 an Authorization of its own goes as it is, without recovery', (world, client) =>
       keepsOwnAuthorization(world, 'Bearer mine', () =>
         client.request(ITEM, variables, { authorization: 'Bearer mine' }),
       ),

@@ -3,7 +3,9 @@ import { isAuthError } from 'relatch'
 import { expect } from 'vitest'
 import { connect } from './hand-over/ky-1.ts'
 import { describeClient, rejectionOf } from './suite/describe-client.ts'
+import { OWN_AUTHORIZATION } from './suite/notes.ts'
 import { keepsOwnAuthorization, timeoutDuringRefresh } from './suite/own-settings.ts'
+import { textOf } from './suite/world.ts'
 
 describeClient({
   name: 'ky 1',
@@ -11,10 +13,10 @@ describeClient({
   handOver: 'ky-1.ts',
   mind: [
     'Its `timeout`, 10 s for each attempt, counts the wait for a refresh or a login: set it above `refreshTimeoutMs`.',
-    'What relatch rejects it tries again up to twice, as any error of a GET, PUT, HEAD, DELETE, OPTIONS or TRACE.',
+    'It tries again, up to twice, what relatch rejects, as any error of a GET, PUT, HEAD, DELETE, OPTIONS or TRACE.',
     '`retry: { shouldRetry: ({ error }) => (isAuthError(error) ? false : undefined) }` leaves those retries out.',
     '401 and 403 are not among its `retry.statusCodes`: do not add them.',
-    'An `Authorization` of your own in `headers` is left alone and gets no recovery: leave it out.',
+    OWN_AUTHORIZATION,
   ],
   connect,
   get: (client, signal) => client.get('items/1', { signal }).json(),
@@ -25,18 +27,15 @@ describeClient({
     return isHTTPError(error) && error.response.json()
   },
   aborted: (error) => expect(error).toHaveProperty('name', 'AbortError'),
-  async download(client) {
-    const first = await client.get('lines').text()
-    return [first, await client.get('lines').text()]
-  },
+  download: async (client, sawPart) => textOf((await client.get('lines')).body, sawPart),
   outageRetries: 2,
   also(shows) {
-    shows('abort', 'A1 its timeout ends the call and not the refresh', async (world, client) => {
+    shows('A1 its timeout ends the call and not the refresh', async (world, client) => {
       const error = await timeoutDuringRefresh(world, () => client.get('items/1', { timeout: 500 }).json())
       expect(isTimeoutError(error)).toBe(true)
     })
 
-    shows('outage', 'R7 with shouldRetry it does not try again what relatch has rejected', async (world, client) => {
+    shows('R7 with shouldRetry it does not try again what relatch has rejected', async (world, client) => {
       world.server.expireAccessTokens()
       world.server.failRefresh(503, 20)
       const shouldRetry = ({ error }: { error: Error }) => (isAuthError(error) ? false : undefined)
@@ -45,7 +44,7 @@ describeClient({
       expect(world.arrivals).toHaveLength(1)
     })
 
-    shows('GET', 'O3 an Authorization of its own goes as it is, without recovery', (world, client) =>
+    shows('O3 an Authorization of its own goes as it is, without recovery', (world, client) =>
       keepsOwnAuthorization(world, 'Bearer mine', () =>
         client.get('items/1', { headers: { Authorization: 'Bearer mine' } }).json(),
       ),

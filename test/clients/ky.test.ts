@@ -4,7 +4,9 @@ import { createKy } from 'relatch/ky'
 import { expect } from 'vitest'
 import { connect } from './hand-over/ky.ts'
 import { describeClient, rejectionOf } from './suite/describe-client.ts'
+import { OWN_AUTHORIZATION } from './suite/notes.ts'
 import { keepsOwnAuthorization, timeoutDuringRefresh } from './suite/own-settings.ts'
+import { textOf } from './suite/world.ts'
 
 describeClient({
   name: 'ky 2',
@@ -15,7 +17,7 @@ describeClient({
     'Its `timeout`, 10 s for each attempt, counts the wait for a refresh or a login: set it above `refreshTimeoutMs`.',
     'What relatch rejects passes through as it is, after one attempt.',
     '401 and 403 are not among its `retry.statusCodes`: do not add them.',
-    'An `Authorization` of your own in `headers` is left alone and gets no recovery: leave it out.',
+    OWN_AUTHORIZATION,
   ],
   connect,
   get: (client, signal) => client.get('items/1', { signal }).json(),
@@ -26,29 +28,26 @@ describeClient({
     return isHTTPError(error) && error.data
   },
   aborted: (error) => expect(error).toHaveProperty('name', 'AbortError'),
-  async download(client) {
-    const first = await client.get('lines').text()
-    return [first, await client.get('lines').text()]
-  },
+  download: async (client, sawPart) => textOf((await client.get('lines')).body, sawPart),
   also(shows) {
-    shows('abort', 'A1 its timeout ends the call and not the refresh', async (world, client) => {
+    shows('A1 its timeout ends the call and not the refresh', async (world, client) => {
       const error = await timeoutDuringRefresh(world, () => client.get('items/1', { timeout: 500 }).json())
       expect(isTimeoutError(error)).toBe(true)
     })
 
-    shows('403', 'D1 that of createKy says what is missing', async ({ api, url }) => {
+    shows('D1 that of createKy says what is missing', async ({ api, url }) => {
       const error = await rejectionOf(createKy(api, { baseUrl: url }).get('reports').json())
       expect(error).toHaveProperty('auth.requiredScopes', ['reports:read'])
     })
 
-    shows('outage', 'R7 what relatch rejects passes through', async (world, client) => {
+    shows('R7 what relatch rejects passes through', async (world, client) => {
       world.server.expireAccessTokens()
       world.server.failRefresh(503, 20)
       expect(isAuthError(await rejectionOf(client.get('items/1').json()))).toBe(true)
       expect(world.arrivals).toHaveLength(1)
     })
 
-    shows('GET', 'O3 an Authorization of its own goes as it is, without recovery', (world, client) =>
+    shows('O3 an Authorization of its own goes as it is, without recovery', (world, client) =>
       keepsOwnAuthorization(world, 'Bearer mine', () =>
         client.get('items/1', { headers: { Authorization: 'Bearer mine' } }).json(),
       ),

@@ -33,6 +33,7 @@ describeClient<Client>({
     'Leave `authProvider` out: with one the SDK sets `Authorization` itself, which relatch leaves alone, and signs in by itself on a 401.',
     'The timeout of a call, 60 s by default, includes the wait for a refresh or a login: `callTool(params, undefined, { timeout })`.',
     'A `signal` and the timeout end the wait for the answer, not the request: the tool may still run, and is told by `notifications/cancelled`.',
+    'An abort is an `McpError` with the code of a timeout, and `retryUnlessAuth` does not know one from the other: ask your own `signal.aborted`.',
     'The stream of server messages comes back by itself, with the newer token, but gives up after two failures in a row: `reconnectionOptions: { maxRetries }` outlasts a longer outage.',
   ],
   routes: mcpRoutes,
@@ -50,10 +51,15 @@ describeClient<Client>({
     expect(error).toHaveProperty('code', 403)
     return error instanceof Error && error.message
   },
-  aborted: timedOut,
+  // Its code is that of a timeout.
+  knowsAbort: false,
+  aborted(error) {
+    timedOut(error)
+    expect(error).toHaveProperty('message', expect.stringContaining('AbortError'))
+  },
 
-  also(shows) {
-    shows('events', 'R1 the stream of server messages comes back with the newer token', async (world, client) => {
+  also(shows, proves) {
+    proves('events', 'R1 the stream of server messages comes back with the newer token', async (world, client) => {
       const heard: unknown[] = []
       const second = new Promise<void>((resolve) => {
         client.setNotificationHandler(LoggingMessageNotificationSchema, ({ params }) => {
@@ -69,27 +75,23 @@ describeClient<Client>({
       expect(world.server.stats).toMatchObject({ refreshes: 1, refreshAttempts: 1 })
     })
 
-    shows(
-      'events',
-      'R7 an outage of the auth server: the stream is given up after two tries',
-      async (world, client) => {
-        await world.server.seen(1, { method: 'GET', status: 200 })
-        const errors: string[] = []
-        const givenUp = new Promise<void>((resolve) => {
-          client.onerror = ({ message }) => {
-            errors.push(message)
-            if (message.startsWith('Maximum')) resolve()
-          }
-        })
-        world.server.failRefresh(503, 20)
-        await call(client, 'hangUp')
-        await givenUp
-        expect(errors.at(-1)).toBe('Maximum reconnection attempts (2) exceeded.')
-        expect(streamsOf(world)).toEqual([200, 401, 401])
-      },
-    )
+    shows('R7 an outage of the auth server: the stream is given up after two tries', async (world, client) => {
+      await world.server.seen(1, { method: 'GET', status: 200 })
+      const errors: string[] = []
+      const givenUp = new Promise<void>((resolve) => {
+        client.onerror = ({ message }) => {
+          errors.push(message)
+          if (message.startsWith('Maximum')) resolve()
+        }
+      })
+      world.server.failRefresh(503, 20)
+      await call(client, 'hangUp')
+      await givenUp
+      expect(errors.at(-1)).toBe('Maximum reconnection attempts (2) exceeded.')
+      expect(streamsOf(world)).toEqual([200, 401, 401])
+    })
 
-    shows('abort', 'a timeout runs during the refresh; the tool is called all the same', async (world, client) => {
+    shows('a timeout runs during the refresh; the tool is called all the same', async (world, client) => {
       world.server.expireAccessTokens()
       world.server.failRefresh('hang')
       const answer = rejectionOf(call(client, 'send', { text: 'late' }, { timeout: 50 }))

@@ -3,7 +3,9 @@ import { authFailureOf, isAuthError } from 'relatch'
 import { expect } from 'vitest'
 import { connect } from './hand-over/ofetch.ts'
 import { describeClient, rejectionOf } from './suite/describe-client.ts'
+import { OWN_AUTHORIZATION, TIMEOUT_IS_OFF } from './suite/notes.ts'
 import { keepsOwnAuthorization, timeoutDuringRefresh } from './suite/own-settings.ts'
+import { textOf } from './suite/world.ts'
 
 describeClient({
   name: 'ofetch',
@@ -11,10 +13,10 @@ describeClient({
   handOver: 'ofetch.ts',
   mind: [
     'What relatch rejects is the `cause` of its `FetchError`, and so is the `AbortError` of an abort.',
-    'What relatch rejects it tries once more, as any error of a GET: `retry: false` ends that, and retries for 5xx.',
-    'Its `timeout`, off by default, counts the wait for a refresh or a login: set it above `refreshTimeoutMs`.',
+    'It tries once more what relatch rejects, as any error of a GET: `retry: false` ends that, and retries for 5xx.',
+    TIMEOUT_IS_OFF,
     '`retryStatusCodes` of your own should hold neither 401 nor 403.',
-    'An `Authorization` of your own in `headers` is left alone and gets no recovery: leave it out.',
+    OWN_AUTHORIZATION,
   ],
   connect,
   get: (client, signal) => client('/items/1', { signal }),
@@ -31,19 +33,15 @@ describeClient({
     expect(error).toBeInstanceOf(FetchError)
     expect(error).toHaveProperty('cause.name', 'AbortError')
   },
-  async download(client) {
-    const lines = async () => new Response(await client('/lines', { responseType: 'stream' })).text()
-    const first = await lines()
-    return [first, await lines()]
-  },
+  download: async (client, sawPart) => textOf(await client('/lines', { responseType: 'stream' }), sawPart),
   outageRetries: 1,
   also(shows) {
-    shows('abort', 'A1 its timeout ends the call and not the refresh', async (world, client) => {
+    shows('A1 its timeout ends the call and not the refresh', async (world, client) => {
       const error = await timeoutDuringRefresh(world, () => client('/items/1', { timeout: 500, retry: false }))
       expect(error).toHaveProperty('cause.name', 'TimeoutError')
     })
 
-    shows('outage', 'R7 with retry: false one call is one call, and its cause says why', async (world, client) => {
+    shows('R7 with retry: false one call is one call, and its cause says why', async (world, client) => {
       world.server.expireAccessTokens()
       world.server.failRefresh(503, 20)
       const error = await rejectionOf(client('/items/1', { retry: false }))
@@ -51,7 +49,7 @@ describeClient({
       expect(world.arrivals).toHaveLength(1)
     })
 
-    shows('GET', 'O3 an Authorization of its own goes as it is, without recovery', (world, client) =>
+    shows('O3 an Authorization of its own goes as it is, without recovery', (world, client) =>
       keepsOwnAuthorization(world, 'Bearer mine', () =>
         client('/items/1', { headers: { Authorization: 'Bearer mine' } }),
       ),

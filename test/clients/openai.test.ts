@@ -4,7 +4,7 @@ import { expect } from 'vitest'
 import { connect } from './hand-over/openai.ts'
 import { describeClient, rejectionOf } from './suite/describe-client.ts'
 import { keepsOwnAuthorization, timeoutDuringRefresh } from './suite/own-settings.ts'
-import { type Routes, streamOf } from './suite/world.ts'
+import { LINES, type Routes, type Signals, shownInParts } from './suite/world.ts'
 
 interface Asked {
   messages: Array<{ content: string }>
@@ -14,14 +14,14 @@ interface Asked {
 const MODEL = { id: '1', object: 'model', created: 0, owned_by: 'relatch' }
 
 /** As much of the API as is called here: it says again what it was told, or three lines in a stream. */
-const routes = (expire: () => void): Routes => ({
+const routes = (signals: Signals): Routes => ({
   'GET /v1/models/:id': () => Response.json(MODEL),
   'POST /v1/chat/completions': async (request) => {
     const { messages, stream } = (await request.json()) as Asked
     if (!stream) return Response.json({ choices: [{ index: 0, message: { content: messages[0]?.content } }] })
-    const chunks = ['one\n', 'two\n', 'three\n'].map((content) => ({ choices: [{ index: 0, delta: { content } }] }))
+    const chunks = LINES.map((content) => ({ choices: [{ index: 0, delta: { content } }] }))
     const events = [...chunks.map((chunk) => JSON.stringify(chunk)), '[DONE]'].map((data) => `data: ${data}\n\n`)
-    return new Response(streamOf(events, expire), { headers: { 'content-type': 'text/event-stream' } })
+    return new Response(shownInParts(events, signals), { headers: { 'content-type': 'text/event-stream' } })
   },
   'POST /v1/files': async (request) => {
     const file = (await request.formData()).get('file')
@@ -36,10 +36,11 @@ const routes = (expire: () => void): Routes => ({
 
 const asking = (content: string) => ({ model: 'gpt', messages: [{ role: 'user' as const, content }] })
 
-async function streamed(client: OpenAI): Promise<string> {
+async function streamed(client: OpenAI, sawPart: () => void): Promise<string> {
   let text = ''
   for await (const { choices } of await client.chat.completions.create({ ...asking('three lines'), stream: true })) {
     text += choices[0]?.delta.content ?? ''
+    sawPart()
   }
   return text
 }
@@ -48,9 +49,10 @@ describeClient({
   name: 'OpenAI',
   package: 'openai',
   handOver: 'openai.ts',
+  needs: '`defaultHeaders: { Authorization: null }`, or its key is sent',
   mind: [
     'With its key in `Authorization` a call is its own and gets no recovery: `defaultHeaders: { Authorization: null }` takes it out.',
-    'It tries any rejection twice more, after about 0.5 s and 1 s, that of a session which is over too: `maxRetries: 0` leaves that out, and those for 408, 409, 429 and 5xx.',
+    'It tries any rejection twice more, after about 0.5 s and 1 s, an `AuthError` that no other try cures among them: `maxRetries: 0` leaves that out, and those for 408, 409, 429 and 5xx.',
     'What relatch rejects is the `cause` of its `APIConnectionError`.',
     'Its `timeout`, 10 minutes, counts the wait for a refresh or a login.',
     'In a browser it wants `dangerouslyAllowBrowser: true`: the danger is a key there, and this one is none.',
@@ -67,11 +69,10 @@ describeClient({
     return (error as PermissionDeniedError).error
   },
   aborted: (error) => expect(error).toBeInstanceOf(APIUserAbortError),
-  download: async (client) => [await streamed(client), await streamed(client)],
+  download: streamed,
   outageRetries: 2,
   also(shows) {
     shows(
-      'POST',
       'B1 a file: the data: URL that it tries its fetch with is left alone, the upload is recovered',
       async (world, client) => {
         world.server.expireAccessTokens()
@@ -90,7 +91,7 @@ describeClient({
       },
     )
 
-    shows('outage', 'R7 with maxRetries: 0 one call is one call; the AuthError is the cause', async (world, client) => {
+    shows('R7 with maxRetries: 0 one call is one call; the AuthError is the cause', async (world, client) => {
       world.server.expireAccessTokens()
       world.server.failRefresh(503, 20)
       const error = await rejectionOf(client.models.retrieve('1', { maxRetries: 0 }))
@@ -99,14 +100,22 @@ describeClient({
       expect(world.arrivals).toHaveLength(1)
     })
 
-    shows('abort', 'A1 its timeout ends the call and not the refresh', async (world, client) => {
+    shows('R7 it tries again what no other try cures, unless told otherwise', async (world, client) => {
+      world.server.expireAccessTokens()
+      world.server.failRefresh({ error: 'invalid_client' }, 20)
+      const error = await rejectionOf(client.models.retrieve('1'))
+      expect(error).toHaveProperty('cause.retryable', false)
+      expect(world.arrivals).toHaveLength(3)
+    })
+
+    shows('A1 its timeout ends the call and not the refresh', async (world, client) => {
       const error = await timeoutDuringRefresh(world, () =>
         client.models.retrieve('1', { timeout: 500, maxRetries: 0 }),
       )
       expect(error).toBeInstanceOf(APIConnectionTimeoutError)
     })
 
-    shows('GET', 'O3 a key of its own goes as it is, without recovery', (world) => {
+    shows('O3 a key of its own goes as it is, without recovery', (world) => {
       const client = new OpenAI({ fetch: world.api, baseURL: `${world.url}/v1`, apiKey: 'mine' })
       return keepsOwnAuthorization(world, 'Bearer mine', () => client.models.retrieve('1'))
     })

@@ -2,7 +2,9 @@ import { authFailureOf, retryUnlessAuth } from 'relatch'
 import { expect } from 'vitest'
 import { connect } from './hand-over/openapi-fetch.ts'
 import { describeClient } from './suite/describe-client.ts'
+import { NO_TIMEOUT_AND_NO_RETRIES, OWN_AUTHORIZATION } from './suite/notes.ts'
 import { keepsOwnAuthorization, timeoutDuringRefresh } from './suite/own-settings.ts'
+import { textOf } from './suite/world.ts'
 
 describeClient({
   name: 'openapi-fetch',
@@ -11,8 +13,8 @@ describeClient({
   mind: [
     'It does not reject for a 403: it resolves with `{ error, response }`, where `error` is the body alone.',
     'Where that becomes a rejection, reject with `response` or with both: `retryUnlessAuth` reads the status there.',
-    'It has no timeout and no retries; an `AbortSignal.timeout()` counts the wait for a refresh or a login.',
-    'An `Authorization` of your own in `headers` is left alone and gets no recovery: leave it out.',
+    NO_TIMEOUT_AND_NO_RETRIES,
+    OWN_AUTHORIZATION,
   ],
   connect,
   get: async (client, signal) => (await client.GET('/items/{id}', { params: { path: { id: '1' } }, signal })).data,
@@ -29,13 +31,9 @@ describeClient({
     return error
   },
   aborted: (error) => expect(error).toHaveProperty('name', 'AbortError'),
-  async download(client) {
-    const lines = async () => new Response((await client.GET('/lines', { parseAs: 'stream' })).data).text()
-    const first = await lines()
-    return [first, await lines()]
-  },
+  download: async (client, sawPart) => textOf((await client.GET('/lines', { parseAs: 'stream' })).data, sawPart),
   also(shows) {
-    shows('abort', 'A1 a timeout of the caller ends the call and not the refresh', async (world, client) => {
+    shows('A1 a timeout of the caller ends the call and not the refresh', async (world, client) => {
       const params = { path: { id: '1' } }
       const error = await timeoutDuringRefresh(world, () =>
         client.GET('/items/{id}', { params, signal: AbortSignal.timeout(500) }),
@@ -43,7 +41,7 @@ describeClient({
       expect(error).toHaveProperty('name', 'TimeoutError')
     })
 
-    shows('GET', 'O3 an Authorization of its own goes as it is, without recovery', (world, client) =>
+    shows('O3 an Authorization of its own goes as it is, without recovery', (world, client) =>
       keepsOwnAuthorization(world, 'Bearer mine', async () => {
         const headers = { Authorization: 'Bearer mine' }
         const { response } = await client.GET('/items/{id}', { params: { path: { id: '1' } }, headers })

@@ -1,6 +1,7 @@
 /**
  * docs/clients.md, made of what the tests have shown: `node page.ts <report> [--write]`. Without --write the page has to say so
- * already. A client that is listed here and has shown nothing is an error, and so is one that is not listed.
+ * already. A client that is listed here and has shown nothing is an error, and so are one that is not listed, one that lacks a
+ * proof and does not say why, and a run in which any test has failed.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
@@ -32,6 +33,9 @@ const PROOFS: ReadonlyArray<[Shown, string]> = [
   ['outage', 'outage'],
 ]
 
+/** One of them will do: what streams is either for a client. */
+const STREAMS: readonly Shown[] = ['download', 'events']
+
 interface Proven {
   readonly facts: ClientFacts
   readonly shown: ReadonlySet<Shown>
@@ -45,6 +49,8 @@ interface Asked {
 
 interface Report {
   testResults: Array<{
+    name: string
+    status: string
     assertionResults: Array<{
       status: string
       title: string
@@ -60,17 +66,39 @@ const { dependencies } = JSON.parse(readFileSync(path.join(here, 'package.json')
   dependencies: Record<string, string>
 }
 
-/** By name; only what has passed counts. */
+/** The page says what is so: nothing is made of a run in which a test has failed, or was left out. */
+function expectGreen({ testResults }: Report): void {
+  const failed = testResults.flatMap(({ name, status, assertionResults }) => {
+    const titles = assertionResults
+      .filter((test) => test.status !== 'passed')
+      .map(({ ancestorTitles, title }) => [...ancestorTitles, title].join(' > '))
+    return titles.length > 0 || status === 'passed' ? titles : [name]
+  })
+  if (failed.length === 0) return
+  throw new Error(`docs/clients.md is made of a run in which every test has passed, not so:\n${failed.join('\n')}`)
+}
+
 function provenIn({ testResults }: Report): ReadonlyMap<string, Proven> {
   const proven = new Map<string, { facts: ClientFacts; shown: Set<Shown>; outageRetries: number }>()
-  for (const { status, meta } of testResults.flatMap(({ assertionResults }) => assertionResults)) {
-    const { client: facts, shown, outageRetries = 0 } = meta
-    if (status !== 'passed' || !facts || !shown) continue
-    const entry = proven.get(facts.name) ?? { facts, shown: new Set(), outageRetries }
-    entry.shown.add(shown)
+  for (const { meta } of testResults.flatMap(({ assertionResults }) => assertionResults)) {
+    const { client: facts, shown, outageRetries } = meta
+    if (!facts) continue
+    const entry = proven.get(facts.name) ?? { facts, shown: new Set(), outageRetries: 0 }
+    if (shown) entry.shown.add(shown)
+    if (outageRetries !== undefined) entry.outageRetries = outageRetries
     proven.set(facts.name, entry)
   }
   return proven
+}
+
+/** What the table says of a proof that is not there: the client's `needs`. */
+function expectReason({ facts: { name, needs }, shown }: Proven): void {
+  const lacks = [
+    ...PROOFS.filter(([proof]) => !shown.has(proof) && !STREAMS.includes(proof)).map(([, word]) => word),
+    ...(STREAMS.some((proof) => shown.has(proof)) ? [] : ['stream']),
+  ]
+  if (lacks.length > 0 && !needs)
+    throw new Error(`${name} has not shown ${lacks.join(', ')}: its \`needs\` has to say why`)
 }
 
 /** The table of layers that retry: a row for each test that has counted. */
@@ -93,10 +121,21 @@ const anchorOf = (heading: string): string =>
     .toLowerCase()
     .replace(/[^\w\- ]/g, '')
     .replaceAll(' ', '-')
-const versionOf = ({ package: name }: ClientFacts): string => (dependencies[name] ?? '').replace(/^npm:.*@/, '')
-/** As its users write it: ky 1 has another name here only because ky 2 has its own. */
+
+/** The version that was called, which has to be the one that is asked for. */
+function versionOf({ package: name }: ClientFacts): string {
+  const asked = (dependencies[name] ?? '').replace(/^npm:.*@/, '')
+  const manifest = path.join(here, 'node_modules', name, 'package.json')
+  const { version } = JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }
+  if (version !== asked) throw new Error(`${name} is ${version} in node_modules and ${asked} in package.json`)
+  return version
+}
+
+/** As its users write it: with files of their own, and ky 1 under its own name. */
 const snippetOf = ({ handOver }: ClientFacts): string =>
-  readFileSync(path.join(here, 'hand-over', handOver), 'utf8').replace("'ky1'", "'ky'")
+  readFileSync(path.join(here, 'hand-over', handOver), 'utf8')
+    .replaceAll(/'\.\.\/(?:suite|generated)\//g, "'./")
+    .replace("'ky1'", "'ky'")
 
 /** The line that hands our fetch over; of an option that stands alone, with what it is an option of. */
 function lineOf(facts: ClientFacts): string {
@@ -121,6 +160,7 @@ function row({ facts, shown, outageRetries }: Proven): string {
   const proofs = PROOFS.filter(([proof]) => shown.has(proof)).map(([, word]) => word)
   const notes = facts.mind?.length ?? 0
   const mind = [
+    ...(facts.needs ? [facts.needs] : []),
     ...(outageRetries > 0 ? [`sends ${outageRetries + 1} times in an outage`] : []),
     ...(notes > 0 ? [`[${notes} ${notes === 1 ? 'note' : 'notes'}](#${anchorOf(facts.name)})`] : []),
   ]
@@ -142,11 +182,13 @@ function section({ facts }: Proven): string {
 }
 
 function page(report: Report): string {
+  expectGreen(report)
   const proven = provenIn(report)
   const groups = Object.entries(GROUPS).map(([heading, names]) => {
     const members = names.map((name) => {
       const found = proven.get(name)
       if (!found) throw new Error(`${name} has shown nothing`)
+      expectReason(found)
       return found
     })
     return { heading, members }

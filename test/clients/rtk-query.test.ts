@@ -18,6 +18,7 @@ describeClient({
   name: 'RTK Query',
   package: '@reduxjs/toolkit',
   handOver: 'rtk-query.ts',
+  needs: 'no stream: an answer is data in its cache',
   mind: [
     'Leave `authorization` out of `prepareHeaders`: relatch leaves a request alone that brings its own.',
     "Whatever `api` rejects with becomes text, `{ status: 'FETCH_ERROR', error: 'AuthError: …' }`: its `code`, and the object that a callback of yours threw, are gone. Navigate in the callback instead of throwing.",
@@ -38,14 +39,14 @@ describeClient({
   aborted: (error) => expect(error).toMatchObject({ name: 'AbortError', message: 'Aborted' }),
 
   also(shows) {
-    shows('outage', 'an AuthError is flattened to its text', async ({ server, api, url }) => {
+    shows('an AuthError is flattened to its text', async ({ server, api, url }) => {
       server.expireAccessTokens()
       server.failRefresh(503)
       const { error } = await answerOf(fetchBaseQuery({ baseUrl: url, fetchFn: api }))
       expect(error).toEqual({ status: 'FETCH_ERROR', error: expect.stringMatching(/^AuthError: The refresh failed/) })
     })
 
-    shows('GET', 'its timeout runs during the refresh', async ({ server, api, url }) => {
+    shows('its timeout runs during the refresh', async ({ server, api, url }) => {
       server.expireAccessTokens()
       server.failRefresh('hang')
       const { error } = await answerOf(fetchBaseQuery({ baseUrl: url, fetchFn: api, timeout: 50 }))
@@ -53,7 +54,7 @@ describeClient({
       expect(server.stats.refreshAttempts).toBe(1)
     })
 
-    shows('GET', 'a header of prepareHeaders stays, and gets no recovery', async ({ server, api, url }) => {
+    shows('a header of prepareHeaders stays, and gets no recovery', async ({ server, api, url }) => {
       const prepareHeaders = (headers: Headers) => headers.set('authorization', 'Bearer mine')
       const { error } = await answerOf(fetchBaseQuery({ baseUrl: url, fetchFn: api, prepareHeaders }))
       expect(error).toMatchObject({ status: 401 })

@@ -10,6 +10,8 @@ describeClient<PageClient>({
   handOver: 'swr.ts',
   line: 'fetcher: async (url) => (await api(url)).json()',
   openWorld: (routesOf) => openPageWorld(openWorld, 'swr.ts', routesOf),
+  needs:
+    'a `fetcher` that throws; no signal ([asked for](https://github.com/vercel/swr/issues/1933)); no stream: an answer is data in its cache',
   mind: [
     '`api` resolves for a 403 and a 500, as any fetch: the `fetcher` has to throw.',
     'By itself SWR tries again for good, after a 401 and a 403 too. `shouldRetryOnError` is not told how often: the limit is `errorRetryCount`.',

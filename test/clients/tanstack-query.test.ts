@@ -14,7 +14,9 @@ describeClient<QueryClient>({
   package: '@tanstack/query-core',
   handOver: 'tanstack-query.ts',
   line: 'queryFn: async () => (await api(url)).json()',
+  needs: 'a `queryFn` that throws; no stream: an answer is data in its cache',
   mind: [
+    '`@tanstack/react-query` and its siblings take the same options as the core that is shown.',
     '`api` resolves for a 403 and a 500, as any fetch: the `queryFn` has to throw.',
     'Without `retryUnlessAuth` a browser makes four calls of one that was answered 401 or 403. On a server Query retries nothing by itself, and `retryUnlessAuth` makes that three: leave it out there.',
     'Pass the `signal` on: then `cancelQueries` ends the wait for a refresh or a login too. A query that has data already resolves to it.',
@@ -34,7 +36,7 @@ describeClient<QueryClient>({
   outageRetries: 3,
 
   also(shows) {
-    shows('abort', 'A1 a query with data that is cancelled resolves to it', async ({ server }, client) => {
+    shows('A1 a query with data that is cancelled resolves to it', async ({ server }, client) => {
       await query(client, '/items/1')
       server.expireAccessTokens()
       server.failRefresh('hang')

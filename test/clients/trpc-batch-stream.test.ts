@@ -3,12 +3,14 @@ import { expect } from 'vitest'
 import { connect } from './hand-over/trpc-batch-stream.ts'
 import { describeClient, rejectionOf } from './suite/describe-client.ts'
 import { trpcRoutes } from './suite/trpc-api.ts'
+import { textOf } from './suite/world.ts'
 
 describeClient<ReturnType<typeof connect>>({
   name: 'tRPC, batched and streamed',
   package: '@trpc/client',
   handOver: 'trpc-batch-stream.ts',
   line: 'httpBatchStreamLink({ url, fetch: api })',
+  needs: 'tokens that are checked before tRPC; no `exactOptionalPropertyTypes`: its types take no fetch then',
   mind: [
     'Let the server check the token before tRPC sees the request: with this link tRPC itself always answers 200, and what a procedure or `createContext` throws, `UNAUTHORIZED` too, stands in the body, where relatch does not look.',
     'In the same way a procedure that throws `FORBIDDEN` calls no `onPermissionDenied`. What tells is the error: `error.data?.code`.',
@@ -28,18 +30,10 @@ describeClient<ReturnType<typeof connect>>({
     expect(error).toBeInstanceOf(TRPCClientError)
     expect(error).toHaveProperty('cause.name', 'AbortError')
   },
-  async download(client) {
-    const lines = async () => {
-      let text = ''
-      for await (const line of await client.lines.query()) text += line
-      return text
-    }
-    const first = await lines()
-    return [first, await lines()]
-  },
+  download: async (client, sawPart) => textOf(await client.lines.query(), sawPart),
 
   also(shows) {
-    shows('403', 'what a procedure refuses is a 200: no callback', async (world, client) => {
+    shows('what a procedure refuses is a 200: no callback', async (world, client) => {
       expect(await rejectionOf(client.audit.query())).toHaveProperty('data.code', 'FORBIDDEN')
       expect(world.arrivals.map(({ status }) => status)).toEqual([200])
       expect(world.denials).toEqual([])

@@ -11,6 +11,7 @@ describeClient<ReturnType<typeof connect>>({
   package: '@trpc/client',
   handOver: 'trpc-batched.ts',
   line: 'httpBatchLink({ url, fetch: api })',
+  needs: 'tokens that are checked before tRPC; no `exactOptionalPropertyTypes`: its types take no fetch then',
   mind: [
     'Let the server check the token before tRPC sees the request. A batch in which one procedure throws `UNAUTHORIZED` and another succeeds is answered 207, which starts no refresh.',
     'In the same way a procedure that throws `FORBIDDEN` calls `onPermissionDenied` only where the whole batch is refused. What always tells is the error: `error.data?.code`.',
@@ -50,7 +51,7 @@ describeClient<ReturnType<typeof connect>>({
     }),
 
   also(shows) {
-    shows('403', 'a batch that is refused in part is a 207: no callback', async (world, client) => {
+    shows('a batch that is refused in part is a 207: no callback', async (world, client) => {
       const [item, audit] = await Promise.allSettled([client.item.query('1'), client.audit.query()])
       expect(item).toHaveProperty('value.name', 'Item 1')
       expect(audit).toHaveProperty('reason.data.code', 'FORBIDDEN')
@@ -58,14 +59,14 @@ describeClient<ReturnType<typeof connect>>({
       expect(world.denials).toEqual([])
     })
 
-    shows('403', 'D1 a 403 that is not of tRPC', async (world, client) => {
+    shows('D1 a 403 that is not of tRPC', async (world, client) => {
       const error = await rejectionOf(client.gateway.query())
       expect(error).toHaveProperty('meta.response.status', 403)
       expect(world.denials).toHaveLength(1)
       expect(retryUnlessAuth(error)).toBe(false)
     })
 
-    shows('abort', 'a batch goes on until all of it are aborted', async (world, client) => {
+    shows('a batch goes on until all of it are aborted', async (world, client) => {
       await client.item.query('1')
       world.server.expireAccessTokens()
       world.server.failRefresh('hang')
@@ -77,14 +78,14 @@ describeClient<ReturnType<typeof connect>>({
       expect(await items).toMatchObject([{ name: 'Item 2' }, { name: 'Item 3' }])
     })
 
-    shows('abort', 'A1 a timeout of the caller ends the call and not the refresh', async (world, client) => {
+    shows('A1 a timeout of the caller ends the call and not the refresh', async (world, client) => {
       const error = await timeoutDuringRefresh(world, () =>
         client.item.query('1', { signal: AbortSignal.timeout(500) }),
       )
       expect(error).toHaveProperty('cause.name', 'AbortError')
     })
 
-    shows('outage', 'R7 our error is the cause of its own', async (world, client) => {
+    shows('R7 our error is the cause of its own', async (world, client) => {
       await client.item.query('1')
       world.server.expireAccessTokens()
       world.server.failRefresh(503)
@@ -94,7 +95,7 @@ describeClient<ReturnType<typeof connect>>({
       expect(retryUnlessAuth(error)).toBe(true)
     })
 
-    shows('GET', 'O3 an Authorization of its own goes as it is, without recovery', (world) => {
+    shows('O3 an Authorization of its own goes as it is, without recovery', (world) => {
       const headers = { authorization: 'Bearer mine' }
       const link = httpBatchLink({ url: `${world.url}/trpc`, fetch: world.api, headers })
       return keepsOwnAuthorization(world, 'Bearer mine', () => createTRPCClient<App>({ links: [link] }).item.query('1'))

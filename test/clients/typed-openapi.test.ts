@@ -2,6 +2,7 @@ import { expect } from 'vitest'
 import { TypedStatusError } from './generated/typed-openapi.ts'
 import { connect } from './hand-over/typed-openapi.ts'
 import { describeClient } from './suite/describe-client.ts'
+import { NO_TIMEOUT_AND_NO_RETRIES } from './suite/notes.ts'
 import { keepsOwnAuthorization, timeoutDuringRefresh } from './suite/own-settings.ts'
 
 const path = { id: '1' }
@@ -11,11 +12,12 @@ describeClient({
   package: 'typed-openapi',
   handOver: 'typed-openapi.ts',
   line: 'createApiClient({ fetch: ({ method, url, … }) => api(url, { method, … }) }, baseUrl)',
+  needs: 'a function that calls `api`; no stream: it reads every answer whole',
   mind: [
     'It sends nothing itself: the function that you give it does. Where your API has header parameters, take them from `parameters.header` too.',
     'A signal is given in `overrides`: `get(path, { overrides: { signal } })`.',
     'It reads every answer whole, so nothing streams.',
-    'It has no timeout and no retries; an `AbortSignal.timeout()` counts the wait for a refresh or a login.',
+    NO_TIMEOUT_AND_NO_RETRIES,
     'An `Authorization` in `overrides.headers` is left alone and gets no recovery: leave it out.',
   ],
   connect,
@@ -30,14 +32,14 @@ describeClient({
   aborted: (error) => expect(error).toHaveProperty('name', 'AbortError'),
 
   also(shows) {
-    shows('abort', 'A1 a timeout of the caller ends the call and not the refresh', async (world, client) => {
+    shows('A1 a timeout of the caller ends the call and not the refresh', async (world, client) => {
       const error = await timeoutDuringRefresh(world, () =>
         client.get('/items/{id}', { path, overrides: { signal: AbortSignal.timeout(500) } }),
       )
       expect(error).toHaveProperty('name', 'TimeoutError')
     })
 
-    shows('GET', 'O3 an Authorization of its own goes as it is, without recovery', (world, client) =>
+    shows('O3 an Authorization of its own goes as it is, without recovery', (world, client) =>
       keepsOwnAuthorization(world, 'Bearer mine', () =>
         client.get('/items/{id}', { path, overrides: { headers: { authorization: 'Bearer mine' } } }),
       ),

@@ -1,5 +1,6 @@
 // Every hand-over, compiled without a cast by TypeScript 7 and the last one before it, in each world that has its own `fetch`.
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -25,6 +26,8 @@ import { httpBatchLink } from '@trpc/client'
 // @ts-expect-error the fetch of the platform itself
 export const link = httpBatchLink({ url: '/trpc', fetch })
 `
+
+const PATIENT = { timeout: 180_000 }
 
 const compilers = { 'TypeScript 7': '@typescript/native/bin/tsc', 'TypeScript 6': 'typescript/bin/tsc6' }
 const worlds: Record<string, { lib: string[]; types: string[]; refused?: string[] }> = {
@@ -52,22 +55,35 @@ describe('the hand-overs', () => {
 })
 
 describe.each(Object.entries(compilers))('%s', (compiler, bin) => {
+  /** The lines with an error; a compiler that does not come to any says why on stderr. */
+  async function compile(name: string, { lib, types }: (typeof worlds)[string], include: string[]): Promise<string[]> {
+    const compilerOptions = {
+      ...{ module: 'NodeNext', target: 'ES2022', strict: true, noEmit: true, skipLibCheck: true },
+      ...{ allowImportingTsExtensions: true, resolveJsonModule: true, jsx: 'react-jsx', lib, types },
+      typeRoots: [path.join(root, 'node_modules/@types'), path.join(here, 'node_modules')],
+    }
+    const config = path.join(folder, `${compiler} ${name}.json`.replaceAll(/[^\w.]+/g, '-'))
+    writeFileSync(config, JSON.stringify({ compilerOptions, include }))
+    const child = spawn(process.execPath, [path.join(root, 'node_modules', bin), '-p', config], { cwd: here })
+    const ended = once(child, 'close')
+    const [said, complaint] = await Promise.all([text(child.stdout), text(child.stderr)])
+    const errors = said.split('\n').filter((line) => line.includes('error TS'))
+    expect([complaint, (await ended)[0] === 0]).toEqual(['', errors.length === 0])
+    // What only the tests need, the server for one, has its own types and stays out of a browser.
+    return errors.filter((line) => !line.startsWith('suite/'))
+  }
+
+  it.each(Object.entries(worlds))('takes an AuthFetch for a fetch with %s', PATIENT, async (name, world) => {
+    expect(await compile(`${name} alone`, world, ['assignable.ts'])).toEqual([])
+  })
+
   it.each(Object.entries(worlds))(
-    'takes every hand-over with %s',
-    { timeout: 180_000 },
-    async (world, { lib, types, refused = [] }) => {
-      const compilerOptions = {
-        ...{ module: 'NodeNext', target: 'ES2022', strict: true, noEmit: true, skipLibCheck: true },
-        ...{ allowImportingTsExtensions: true, resolveJsonModule: true, jsx: 'react-jsx', lib, types },
-        typeRoots: [path.join(root, 'node_modules/@types'), path.join(here, 'node_modules')],
-      }
+    'takes every hand-over with %s, and what clients add',
+    PATIENT,
+    async (name, world) => {
+      const { refused = [] } = world
       const include = ['assignable.ts', '../../hand-over/*', ...(refused.length > 0 ? ['platform.ts'] : [])]
-      const config = path.join(folder, `${compiler} ${world}.json`.replaceAll(/[^\w.]+/g, '-'))
-      writeFileSync(config, JSON.stringify({ compilerOptions, include }))
-      const child = spawn(process.execPath, [path.join(root, 'node_modules', bin), '-p', config], { cwd: here })
-      const said = await text(child.stdout)
-      // What only the tests need, the server for one, has its own types and stays out of a browser.
-      const errors = said.split('\n').filter((line) => line.includes('error TS') && !line.startsWith('suite/'))
+      const errors = await compile(name, world, include)
       expect(errors.filter((line) => !refused.some((file) => line.startsWith(file)))).toEqual([])
       expect(new Set(errors.map((line) => line.replace(/\(.*/, '')))).toEqual(new Set(refused))
     },

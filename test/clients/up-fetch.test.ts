@@ -2,6 +2,7 @@ import { isResponseError } from 'up-fetch'
 import { expect } from 'vitest'
 import { connect } from './hand-over/up-fetch.ts'
 import { describeClient, rejectionOf } from './suite/describe-client.ts'
+import { OWN_AUTHORIZATION, TIMEOUT_IS_OFF } from './suite/notes.ts'
 import { keepsOwnAuthorization, timeoutDuringRefresh } from './suite/own-settings.ts'
 
 describeClient({
@@ -9,10 +10,10 @@ describeClient({
   package: 'up-fetch',
   handOver: 'up-fetch.ts',
   mind: [
-    'Its `timeout`, off by default, counts the wait for a refresh or a login: set it above `refreshTimeoutMs`.',
+    TIMEOUT_IS_OFF,
     '`retry.attempts`, 0 by default, tries any answer that is not ok again, a 403 too.',
     'A `retry.when` leaves that out: `({ response }) => (response?.status ?? 0) >= 500`.',
-    'An `Authorization` of your own in `headers` is left alone and gets no recovery: leave it out.',
+    OWN_AUTHORIZATION,
   ],
   connect,
   get: (client, signal) => client('/items/1', { signal }),
@@ -24,19 +25,15 @@ describeClient({
     return isResponseError(error) && error.data
   },
   aborted: (error) => expect(error).toHaveProperty('name', 'AbortError'),
-  async download(client) {
-    const lines = () => client('/lines', { parseResponse: (response) => response.text() })
-    const first = await lines()
-    return [first, await lines()]
-  },
+  download: (client, sawPart) =>
+    client('/lines', { onResponseStreaming: sawPart, parseResponse: (response) => response.text() }),
   also(shows) {
-    shows('abort', 'A1 its timeout ends the call and not the refresh', async (world, client) => {
+    shows('A1 its timeout ends the call and not the refresh', async (world, client) => {
       const error = await timeoutDuringRefresh(world, () => client('/items/1', { timeout: 500 }))
       expect(error).toHaveProperty('name', 'TimeoutError')
     })
 
     shows(
-      '403',
       'D1 retries that it is told to make take in a 403, but not with a when of your own',
       async (world, client) => {
         await rejectionOf(client('/reports', { retry: { attempts: 1 } }))
@@ -47,7 +44,7 @@ describeClient({
       },
     )
 
-    shows('GET', 'O3 an Authorization of its own goes as it is, without recovery', (world, client) =>
+    shows('O3 an Authorization of its own goes as it is, without recovery', (world, client) =>
       keepsOwnAuthorization(world, 'Bearer mine', () =>
         client('/items/1', { headers: { Authorization: 'Bearer mine' } }),
       ),

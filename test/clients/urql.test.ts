@@ -32,6 +32,7 @@ describeClient<Client>({
   name: 'urql',
   package: '@urql/core',
   handOver: 'urql.ts',
+  needs: 'no signal of yours: it [sets its own](https://github.com/urql-graphql/urql/issues/3377)',
   mind: [
     'It resolves with `{ data, error }` and does not reject; what relatch rejects with is `error.networkError`, and of a 403 there is `error.response`.',
     'What a server answers with 200 is an answer to relatch: no refresh at `UNAUTHENTICATED`, no callback at `FORBIDDEN`. Where yours does so, say it by `classify`, as with graphql-request.',
@@ -50,27 +51,24 @@ describeClient<Client>({
     return error instanceof CombinedError && error.graphQLErrors
   },
   aborted: 'never',
-  async download(client) {
-    const lines = () =>
-      new Promise((resolve) => {
-        let all = ''
-        client.subscription(LINES, {}).subscribe(({ data, hasNext }) => {
-          // The end says the last result once more.
-          if (!hasNext) return resolve(all)
-          all += data?.lines
-        })
+  download: (client, sawPart) =>
+    new Promise((resolve) => {
+      let all = ''
+      client.subscription(LINES, {}).subscribe(({ data, hasNext }) => {
+        // The end says the last result once more.
+        if (!hasNext) return resolve(all)
+        all += data?.lines
+        sawPart()
       })
-    const first = await lines()
-    return [first, await lines()]
-  },
+    }),
 
   also(shows) {
-    shows('403', 'an error that is answered with a 200: no callback', async (world, client) => {
+    shows('an error that is answered with a 200: no callback', async (world, client) => {
       expect(await rejectionOf(dataOf(client.query(AUDIT, {}).toPromise()))).toHaveProperty('response.status', 200)
       expect(world.denials).toEqual([])
     })
 
-    shows('abort', 'A1 A2 a caller that unsubscribes: the call is over, the refresh goes on', async (world, client) => {
+    shows('A1 A2 a caller that unsubscribes: the call is over, the refresh goes on', async (world, client) => {
       await item(client)
       world.server.expireAccessTokens()
       world.server.failRefresh('hang')
@@ -87,7 +85,7 @@ describeClient<Client>({
       expect(world.server.stats).toMatchObject({ refreshes: 1, refreshAttempts: 1 })
     })
 
-    shows('download', 'a subscription that breaks is over', async (world, client) => {
+    shows('a subscription that breaks is over', async (world, client) => {
       const result = await new Promise<OperationResult>((resolve) => {
         client.subscription(BROKEN, {}).subscribe((result) => !result.hasNext && resolve(result))
       })
@@ -95,7 +93,7 @@ describeClient<Client>({
       expect(world.arrivals).toHaveLength(1)
     })
 
-    shows('outage', 'R7 our error is the networkError of its own', async (world, client) => {
+    shows('R7 our error is the networkError of its own', async (world, client) => {
       await item(client)
       world.server.expireAccessTokens()
       world.server.failRefresh(503)
@@ -104,7 +102,7 @@ describeClient<Client>({
       expect(retryUnlessAuth(error)).toBe(true)
     })
 
-    shows('GET', 'O3 an Authorization of its own goes as it is, without recovery', (world, client) =>
+    shows('O3 an Authorization of its own goes as it is, without recovery', (world, client) =>
       keepsOwnAuthorization(world, 'Bearer mine', () => item(client, { headers: { authorization: 'Bearer mine' } })),
     )
   },

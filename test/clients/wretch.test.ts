@@ -6,6 +6,7 @@ import { WretchError } from 'wretch/resolver'
 import { connect } from './hand-over/wretch.ts'
 import { describeClient, rejectionOf } from './suite/describe-client.ts'
 import { keepsOwnAuthorization, timeoutDuringRefresh } from './suite/own-settings.ts'
+import { textOf } from './suite/world.ts'
 
 describeClient({
   name: 'wretch',
@@ -29,25 +30,21 @@ describeClient({
     return response.json()
   },
   aborted: (error) => expect(error).toHaveProperty('name', 'AbortError'),
-  async download(client) {
-    const lines = () => client.get('/lines').res((response) => new Response(response.body).text())
-    const first = await lines()
-    return [first, await lines()]
-  },
+  download: (client, sawPart) => client.get('/lines').res(({ body }) => textOf(body, sawPart)),
   also(shows) {
-    shows('abort', 'A1 the timeout of its abort addon ends the call and not the refresh', async (world, client) => {
+    shows('A1 the timeout of its abort addon ends the call and not the refresh', async (world, client) => {
       const timed = client.addon(AbortAddon())
       const error = await timeoutDuringRefresh(world, () => timed.get('/items/1').setTimeout(500).json())
       expect(error).toHaveProperty('name', 'AbortError')
     })
 
-    shows('403', 'D1 its retry middleware does not try a 403 again', async (world, client) => {
+    shows('D1 its retry middleware does not try a 403 again', async (world, client) => {
       await rejectionOf(client.middlewares([retry()]).get('/reports').json())
       expect(world.arrivals).toHaveLength(1)
       expect(world.denials).toHaveLength(1)
     })
 
-    shows('outage', 'R7 its retry middleware does not try again what relatch has rejected', async (world, client) => {
+    shows('R7 its retry middleware does not try again what relatch has rejected', async (world, client) => {
       world.server.expireAccessTokens()
       world.server.failRefresh(503, 20)
       const error = await rejectionOf(client.middlewares([retry()]).get('/items/1').json())
@@ -58,7 +55,7 @@ describeClient({
       expect(world.arrivals).toHaveLength(3)
     })
 
-    shows('GET', 'O3 what auth() sets goes as it is, without recovery', (world, client) =>
+    shows('O3 what auth() sets goes as it is, without recovery', (world, client) =>
       keepsOwnAuthorization(world, 'Bearer mine', () => client.auth('Bearer mine').get('/items/1').json()),
     )
   },

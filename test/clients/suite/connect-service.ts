@@ -9,7 +9,7 @@ import {
 } from '@bufbuild/protobuf/wkt'
 import { Code, ConnectError, createConnectRouter } from '@connectrpc/connect'
 import { createFetchHandler } from '@connectrpc/connect/protocol'
-import { forbidden, type Routes } from './world.ts'
+import { forbidden, LINES, type Routes, type Signals } from './world.ts'
 
 type ItemRequest = Message<'demo.ItemRequest'> & { id: string }
 type Item = Message<'demo.Item'> & { id: string; name: string }
@@ -67,7 +67,7 @@ export const Demo = serviceDesc<{
   audit: Method<Text, Text, 'server_streaming'>
 }>(file, 0)
 
-export function connectRoutes(expire: () => void): Routes {
+export function connectRoutes({ expire, partSeen }: Signals): Routes {
   const refusal = () =>
     new ConnectError('This takes reports:read', Code.PermissionDenied, {
       'www-authenticate': forbidden().headers.get('www-authenticate') ?? '',
@@ -79,7 +79,11 @@ export function connectRoutes(expire: () => void): Routes {
       throw refusal()
     },
     async *lines() {
-      for (const text of ['one\n', 'two\n', 'three\n']) yield { text }
+      const isSeen = partSeen()
+      for (const text of LINES) {
+        yield { text }
+        await isSeen
+      }
       expire()
     },
     // biome-ignore lint/correctness/useYield: it is refused before it says anything

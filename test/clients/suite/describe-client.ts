@@ -1,11 +1,11 @@
 /**
  * What each client has to show, over real HTTP and through our fetch. A client's own file says how it is called and what its
  * errors look like; the promises are the same for all. What a test has shown is written into its `meta`, from where
- * docs/clients.md is made (page.ts).
+ * docs/clients.md is made (page.ts); what a client shows beyond that (`also`) makes no proof of the page, unless it says which.
  */
 import { type AuthFetch, retryUnlessAuth } from 'relatch'
-import { describe, expect, it, type TestContext } from 'vitest'
-import { openWorld, type Routes, type World } from './world.ts'
+import { describe, expect, it, type TaskMeta, type TestContext } from 'vitest'
+import { LINES, openWorld, type Routes, type Signals, type World } from './world.ts'
 
 /** What the page says of a client beside what was measured. */
 export interface ClientFacts {
@@ -17,6 +17,8 @@ export interface ClientFacts {
   handOver: string
   /** What the table shows of that file. @default the first line that names `api` */
   line?: string
+  /** What it cannot do, or only with a setting, and why: short Markdown, for the table. */
+  needs?: string
   /** What its users should know, each a Markdown sentence of its own. */
   mind?: readonly string[]
 }
@@ -25,7 +27,7 @@ export interface ClientFacts {
 export interface ClientUnderTest<Client> extends ClientFacts {
   connect: (api: AuthFetch, url: string) => Client | Promise<Client>
   /** What its protocol needs of the server. */
-  routes?: (expire: () => void) => Routes
+  routes?: (signals: Signals) => Routes
   /** @default that of Node; a client that takes a window has one in a page */
   openWorld?: typeof openWorld
   /** A request without a body; resolves to what `gets` says. */
@@ -47,11 +49,14 @@ export interface ClientUnderTest<Client> extends ClientFacts {
   /** Whether the client shows the body of a 403. @default true */
   showsDenialBody?: boolean
   /** How the client says that it was aborted; `never`: it takes no signal. */
-  aborted?: ((error: unknown) => unknown) | 'never'
-  /** Two answers that stream, one after the other; resolves to the text of both. */
-  download?: (client: Client) => Promise<unknown>
-  /** @default ['one\ntwo\nthree\n', 'one\ntwo\nthree\n'] */
-  downloads?: unknown
+  aborted: ((error: unknown) => unknown) | 'never'
+  /** Whether that error says that it is one of an abort, to `retryUnlessAuth` too. @default true */
+  knowsAbort?: boolean
+  /**
+   * An answer that streams; resolves to its text. The server says the second line only after `sawPart` was called: once the
+   * client has shown the first.
+   */
+  download?: (client: Client, sawPart: () => void) => Promise<unknown>
   /** The first four server-sent events of a client that reconnects by itself. */
   events?: (client: Client) => Promise<unknown>
   /** @default ['event 1', 'event 2', 'event 3', 'event 4'] */
@@ -59,11 +64,16 @@ export interface ClientUnderTest<Client> extends ClientFacts {
   /** How often the client sends again by itself where the call is rejected because the auth server is down. @default 0 */
   outageRetries?: number
   /** What this client alone has to show. */
-  also?: (shows: Shows<Client>) => void
+  also?: (shows: Shows<Client>, proves: Proves<Client>) => void
 }
 
+type Run<Client> = (world: World, client: Client, meta: TaskMeta) => Promise<void>
+
 /** Declares a test in a world of its own. */
-export type Shows<Client> = (shown: Shown, title: string, run: (world: World, client: Client) => Promise<void>) => void
+export type Shows<Client> = (title: string, run: Run<Client>) => void
+
+/** One that stands for a proof which this client has to show in its own way. */
+export type Proves<Client> = (shown: Shown, title: string, run: Run<Client>) => void
 
 export type Shown = 'GET' | 'POST' | 'five at once' | '403' | 'abort' | 'download' | 'events' | 'outage'
 
@@ -77,22 +87,34 @@ declare module 'vitest' {
 }
 
 const ITEM = { id: '1', name: 'Item 1' }
-const LINES = 'one\ntwo\nthree\n'
 const NEVER = new AbortController().signal
+/** What "at once" means at most, in ms. */
+const AT_ONCE = 500
 
 export function describeClient<Client>(subject: ClientUnderTest<Client>): void {
-  const { name, handOver, line, mind = [] } = subject
-  const facts: ClientFacts = { name, package: subject.package, handOver, ...(line && { line }), mind }
+  const { name, handOver, line, needs, mind = [], outageRetries = 0 } = subject
+  const facts: ClientFacts = {
+    ...{ name, package: subject.package, handOver },
+    ...(line && { line }),
+    ...(needs && { needs }),
+    mind,
+  }
 
-  const shows: Shows<Client> = (shown, title, run) =>
-    it(title, async ({ task }: TestContext) => {
-      Object.assign(task.meta, { client: facts, shown, outageRetries: subject.outageRetries ?? 0 })
+  const shows: Shows<Client> = (title, run) =>
+    it(title, async ({ task: { meta } }: TestContext) => {
+      meta.client = facts
       await using world = await (subject.openWorld ?? openWorld)(subject.routes)
-      await run(world, await subject.connect(world.api, world.url))
+      await run(world, await subject.connect(world.api, world.url), meta)
+    })
+
+  const proves: Proves<Client> = (shown, title, run) =>
+    shows(title, (world, client, meta) => {
+      meta.shown = shown
+      return run(world, client, meta)
     })
 
   describe(name, () => {
-    shows('GET', 'R1 a GET, with a good token and with one that has expired', async (world, client) => {
+    proves('GET', 'R1 a GET, with a good token and with one that has expired', async (world, client) => {
       const { gets = ITEM } = subject
       expect(await subject.get(client, NEVER)).toEqual(gets)
       const before = world.arrivals.length
@@ -102,12 +124,20 @@ export function describeClient<Client>(subject: ClientUnderTest<Client>): void {
       expect(statusesOf(world).slice(before)).toContain(401)
     })
 
-    shows('POST', 'B1 a POST, its body word for word', async (world, client) => {
-      expect(await subject.post(client, 'grüße')).toBe('grüße')
-      expect(world.arrivals.at(-1)?.body.toString()).toContain('grüße')
-    })
+    proves(
+      'POST',
+      'B1 R1 a POST, its body word for word, and one more after the token has expired',
+      async (world, client) => {
+        expect(await subject.post(client, 'grüße')).toBe('grüße')
+        expect(world.arrivals.at(-1)?.body.toString()).toContain('grüße')
+        world.server.expireAccessTokens()
+        expect(await subject.post(client, 'noch mehr grüße')).toBe('noch mehr grüße')
+        expect(world.arrivals.at(-1)?.body.toString()).toContain('noch mehr grüße')
+        expect(world.server.stats.refreshes).toBe(1)
+      },
+    )
 
-    shows(
+    proves(
       'five at once',
       'R2 five at once with an expired token: one refresh, the same bytes again',
       async (world, client) => {
@@ -128,7 +158,7 @@ export function describeClient<Client>(subject: ClientUnderTest<Client>): void {
       },
     )
 
-    shows('403', 'D1 a 403: one callback, and the error that the client makes of any 403', async (world, client) => {
+    proves('403', 'D1 a 403: one callback, and the error that the client makes of any 403', async (world, client) => {
       const error = await rejectionOf(subject.deny(client))
       expect(world.denials.map(({ reason, requiredScopes }) => [reason, ...requiredScopes])).toEqual([
         ['insufficient-scope', 'reports:read'],
@@ -142,7 +172,7 @@ export function describeClient<Client>(subject: ClientUnderTest<Client>): void {
 
     const { aborted } = subject
     if (aborted !== 'never') {
-      shows(
+      proves(
         'abort',
         'A1 A2 an abort during the refresh: the caller leaves at once, the refresh goes on',
         async (world, client) => {
@@ -152,11 +182,14 @@ export function describeClient<Client>(subject: ClientUnderTest<Client>): void {
           const leaving = new AbortController()
           const call = rejectionOf(subject.get(client, leaving.signal))
           await world.server.seen(1, { kind: 'refresh' })
+          const left = performance.now()
           leaving.abort()
           const error = await call
+          expect(performance.now() - left).toBeLessThan(AT_ONCE)
           // The refresh has not been answered yet: nobody waited for it.
           expect(world.server.stats.refreshes).toBe(0)
-          await aborted?.(error)
+          await aborted(error)
+          expect(retryUnlessAuth(error)).toBe(!(subject.knowsAbort ?? true))
           world.server.release()
           expect(await subject.get(client, NEVER)).toEqual(subject.gets ?? ITEM)
           expect(world.server.stats).toMatchObject({ refreshes: 1, refreshAttempts: 1 })
@@ -166,11 +199,13 @@ export function describeClient<Client>(subject: ClientUnderTest<Client>): void {
 
     const { download } = subject
     if (download) {
-      shows(
+      proves(
         'download',
-        'R1 an answer that streams, and one more after its token has expired',
+        'R1 an answer that streams: shown part by part, and one more after its token has expired',
         async (world, client) => {
-          expect(await download(client)).toEqual(subject.downloads ?? [LINES, LINES])
+          const { sawPart } = world
+          expect(await download(client, sawPart)).toBe(LINES.join(''))
+          expect(await download(client, sawPart)).toBe(LINES.join(''))
           expect(world.server.stats.refreshes).toBe(1)
         },
       )
@@ -178,7 +213,7 @@ export function describeClient<Client>(subject: ClientUnderTest<Client>): void {
 
     const { events } = subject
     if (events) {
-      shows(
+      proves(
         'events',
         'R1 server-sent events: a lost connection comes back with the newer token',
         async (world, client) => {
@@ -191,22 +226,28 @@ export function describeClient<Client>(subject: ClientUnderTest<Client>): void {
       )
     }
 
-    shows(
+    const worksAgain = outageRetries === 0
+    proves(
       'outage',
-      'R7 the auth server is down: the call rejects, the session stays, and works as soon as the server does',
-      async (world, client) => {
+      `R7 the auth server is down: the call rejects, the session stays${worksAgain ? ', and the next call works' : ''}`,
+      async (world, client, meta) => {
         await subject.get(client, NEVER)
         world.server.expireAccessTokens()
         const before = world.arrivals.length
         // More than any client asks for.
         world.server.failRefresh(503, 20)
         await rejectionOf(subject.get(client, NEVER))
-        expect(world.arrivals.length - before).toBe(1 + (subject.outageRetries ?? 0))
+        meta.outageRetries = world.arrivals.length - before - 1
+        expect(meta.outageRetries).toBe(outageRetries)
         expect(world.api.snapshot().status).toBe('signed-in')
+        // After more failures than one relatch fails fast, for seconds: nothing to wait for here.
+        if (!worksAgain) return
+        world.server.heal()
+        expect(await subject.get(client, NEVER)).toEqual(subject.gets ?? ITEM)
       },
     )
 
-    subject.also?.(shows)
+    subject.also?.(shows, proves)
   })
 }
 

@@ -3,7 +3,7 @@
  * forbids is a 403 for `reports`, and for `audit` the 200 that many servers say everything with.
  */
 import { buildSchema, GraphQLError, graphql, parse, subscribe } from 'graphql'
-import { forbidden, type Routes, streamOf } from './world.ts'
+import { forbidden, LINES, type Routes, type Signals, shownInParts, streamOf } from './world.ts'
 
 const schema = buildSchema(`
   type Item { id: ID! name: String! }
@@ -22,24 +22,28 @@ const rootValue = {
   reports: refuse,
   audit: refuse,
   async *lines() {
-    for (const lines of ['one\n', 'two\n', 'three\n']) yield { lines }
+    for (const lines of LINES) yield { lines }
   },
   async *broken() {
     yield { broken: 'one\n' }
   },
 }
 
+type BodyOf = (parts: readonly string[]) => ReadableStream<Uint8Array>
+
 interface Operation {
   query: string
   variables?: Record<string, unknown> | null
 }
 
-export function graphqlRoutes(expire: () => void): Routes {
+export function graphqlRoutes(signals: Signals): Routes {
   const answer = async (request: Request, { query, variables }: Operation): Promise<Response> => {
     const accept = request.headers.get('accept') ?? ''
     if (query.trimStart().startsWith('subscription')) {
-      const onEnd = query.includes('broken') ? breakOff : expire
-      return stream(await resultsOf(query), accept, onEnd)
+      const bodyOf: BodyOf = query.includes('broken')
+        ? (parts) => streamOf(parts, breakOff)
+        : (parts) => shownInParts(parts, signals)
+      return stream(await resultsOf(query), accept, bodyOf)
     }
     const result = await graphql({ schema, source: query, rootValue, variableValues: variables ?? {} })
     const headers = { 'content-type': mediaTypeOf(accept) }
@@ -73,16 +77,16 @@ async function resultsOf(query: string): Promise<unknown[]> {
   return all
 }
 
-function stream(results: readonly unknown[], accept: string, onEnd: () => void): Response {
+function stream(results: readonly unknown[], accept: string, bodyOf: BodyOf): Response {
   if (accept.includes('text/event-stream')) {
     const events = results.map((result) => `event: next\ndata: ${JSON.stringify(result)}\n\n`)
     const headers = { 'content-type': 'text/event-stream' }
-    return new Response(streamOf([...events, 'event: complete\ndata:\n\n'], onEnd), { headers })
+    return new Response(bodyOf([...events, 'event: complete\ndata:\n\n']), { headers })
   }
   const boundary = '\r\n--graphql'
-  const parts = results.map(
+  const [first = '', ...others] = results.map(
     (payload) => `\r\ncontent-type: application/json\r\n\r\n${JSON.stringify({ payload })}${boundary}`,
   )
   const headers = { 'content-type': 'multipart/mixed; boundary="graphql"; subscriptionSpec=1.0' }
-  return new Response(streamOf([boundary, ...parts, '--\r\n'], onEnd), { headers })
+  return new Response(bodyOf([boundary + first, ...others, '--\r\n']), { headers })
 }

@@ -1,10 +1,9 @@
 /** The API that each client meets, as a Hono app: `hc` takes its types, and its `fetch` is what answers. */
 import { Hono } from 'hono'
 import { validator } from 'hono/validator'
-import { forbidden, streamOf } from './world.ts'
+import { forbidden, LINES, type Signals, shownInParts } from './world.ts'
 
-/** @param expire called at the end of `/lines` */
-export const honoApp = (expire: () => void) =>
+export const honoApp = (signals: Signals) =>
   new Hono()
     .get('/items/:id', (context) => context.json({ id: context.req.param('id'), name: 'Item 1' }))
     .post(
@@ -13,6 +12,6 @@ export const honoApp = (expire: () => void) =>
       (context) => context.json(context.req.valid('json')),
     )
     .get('/reports', () => forbidden())
-    .get('/lines', (context) => context.body(streamOf(['one\n', 'two\n', 'three\n'], expire)))
+    .get('/lines', (context) => context.body(shownInParts(LINES, signals)))
 
 export type App = ReturnType<typeof honoApp>

@@ -6,12 +6,12 @@
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
 import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js'
 import { z } from 'zod'
-import { forbidden, type Routes } from './world.ts'
+import { forbidden, type Routes, type Signals } from './world.ts'
 
 type Handler = Extract<Routes[string], (...args: never[]) => unknown>
 
 /** For one client a world: it has one session. */
-export function mcpRoutes(expire: () => void): Routes {
+export function mcpRoutes({ expire }: Signals): Routes {
   const transport = new WebStandardStreamableHTTPServerTransport({ sessionIdGenerator: () => crypto.randomUUID() })
   const server = new McpServer({ name: 'test', version: '1.0.0' }, { capabilities: { logging: {} } })
   server.registerTool('whoami', {}, ({ authInfo }) => says(authInfo?.clientId ?? 'nobody'))

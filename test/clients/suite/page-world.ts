@@ -9,7 +9,7 @@ import type { AuthFetch } from 'relatch'
 import { afterAll } from 'vitest'
 import { launch } from '../../browser/bench/browsers.ts'
 import type { Outcome, PageError, Told } from './pages/kit.ts'
-import type { openWorld, Routes, World } from './world.ts'
+import type { openWorld, Routes, Signals, World } from './world.ts'
 
 /** The client, as a test sees it. */
 export interface PageClient {
@@ -47,11 +47,11 @@ const bundles = new Map<string, Promise<string>>()
 export async function openPageWorld(
   open: typeof openWorld,
   script: string,
-  routesOf: (expire: () => void) => Routes = () => ({}),
+  routesOf: (signals: Signals) => Routes = () => ({}),
 ): Promise<World> {
   const bundle = bundles.get(script) ?? bundled(script)
   bundles.set(script, bundle)
-  const world = await open((expire) => ({ ...routesOf(expire), ...pageRoutes(bundle) }))
+  const world = await open((signals) => ({ ...routesOf(signals), ...pageRoutes(bundle) }))
   browser ??= launch('chrome')
   const page = await (await browser).newPage()
   const reports: string[] = []
@@ -76,6 +76,7 @@ export async function openPageWorld(
     server: world.server,
     api,
     denials,
+    sawPart: world.sawPart,
     get arrivals() {
       return world.arrivals.filter(({ path }) => !path.startsWith('/page'))
     },

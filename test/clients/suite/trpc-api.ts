@@ -2,9 +2,9 @@
 import { getTRPCErrorShape, initTRPC, TRPCError, tracked } from '@trpc/server'
 import { fetchRequestHandler } from '@trpc/server/adapters/fetch'
 import { z } from 'zod'
-import { forbidden, type Routes } from './world.ts'
+import { forbidden, LINES, type Routes, type Signals } from './world.ts'
 
-const { router, procedure } = initTRPC.context<{ expire: () => void }>().create()
+const { router, procedure } = initTRPC.context<Signals>().create()
 
 const refusal = () => new TRPCError({ code: 'FORBIDDEN', message: 'This takes reports:read' })
 const refuse = (): string[] => {
@@ -19,7 +19,11 @@ const app = router({
   reports: procedure.query(refuse),
   gateway: procedure.query(refuse),
   lines: procedure.query(async function* ({ ctx }) {
-    yield* ['one\n', 'two\n', 'three\n']
+    const isSeen = ctx.partSeen()
+    for (const line of LINES) {
+      yield line
+      await isSeen
+    }
     ctx.expire()
   }),
   events: procedure.input(since).subscription(async function* ({ input, ctx }) {
@@ -32,7 +36,7 @@ const app = router({
 
 export type App = typeof app
 
-export function trpcRoutes(expire: () => void): Routes {
+export function trpcRoutes(signals: Signals): Routes {
   const challenge = { 'www-authenticate': forbidden().headers.get('www-authenticate') ?? '' }
   const handle: Routes[string] = async (req, { params: { procedures } }) => {
     if (procedures === 'gateway') return forbidden()
@@ -42,7 +46,7 @@ export function trpcRoutes(expire: () => void): Routes {
       return Response.json({ error }, { status: 403, headers: challenge })
     }
     const response = await fetchRequestHandler({
-      ...{ endpoint: '/trpc', req, router: app, createContext: () => ({ expire }) },
+      ...{ endpoint: '/trpc', req, router: app, createContext: () => signals },
       responseMeta: ({ errors }) => (errors.some(({ code }) => code === 'FORBIDDEN') ? { headers: challenge } : {}),
     })
     return response.headers.get('content-type') === 'text/event-stream' ? quickly(response) : response
