@@ -105,7 +105,7 @@ describeClient({
 
     shows('A1 its timeout ends the call and not the refresh', async (world, client) => {
       const error = await timeoutDuringRefresh(world, () =>
-        client.models.retrieve('1', null, { timeout: 500, maxRetries: 0 }),
+        client.models.retrieve('1', null, { timeout: 1000, maxRetries: 0 }),
       )
       expect(error).toBeInstanceOf(APIConnectionTimeoutError)
     })

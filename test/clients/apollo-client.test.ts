@@ -81,7 +81,7 @@ describeClient<Client>({
     })
 
     shows('A1 a timeout of the caller ends the call and not the refresh', async (world, client) => {
-      const error = await timeoutDuringRefresh(world, () => item(client, { signal: AbortSignal.timeout(500) }))
+      const error = await timeoutDuringRefresh(world, () => item(client, { signal: AbortSignal.timeout(1000) }))
       expect(error).toHaveProperty('name', 'TimeoutError')
     })
 

@@ -60,7 +60,7 @@ describeClient({
     })
 
     shows('A1 its timeout ends the call and not the refresh', async (world, client) => {
-      const error = await timeoutDuringRefresh(world, () => item(client, { timeout: 500 }))
+      const error = await timeoutDuringRefresh(world, () => item(client, { timeout: 1000 }))
       expect(error).toHaveProperty('name', 'TimeoutError')
     })
 

@@ -63,7 +63,9 @@ describeClient<ReturnType<typeof connect>>({
     })
 
     shows('A1 its own timeout ends the call and not the refresh', async (world, client) => {
-      isOf(Code.DeadlineExceeded)(await timeoutDuringRefresh(world, () => client.item({ id: '1' }, { timeoutMs: 500 })))
+      isOf(Code.DeadlineExceeded)(
+        await timeoutDuringRefresh(world, () => client.item({ id: '1' }, { timeoutMs: 1000 })),
+      )
     })
 
     shows('R7 our error is the cause of its own', async (world, client) => {

@@ -52,7 +52,7 @@ describeClient({
 
     shows('A1 a timeout of the caller ends the call and not the refresh', async (world, client) => {
       const error = await timeoutDuringRefresh(world, () =>
-        client.service('items').get('1', { connection: { signal: AbortSignal.timeout(500) } }),
+        client.service('items').get('1', { connection: { signal: AbortSignal.timeout(1000) } }),
       )
       expect(error).toHaveProperty('message', 'The operation was aborted due to timeout')
     })

@@ -45,7 +45,7 @@ describeClient({
     })
 
     shows('A1 its timeout ends the call and not the refresh', async (world, client) => {
-      const error = await timeoutDuringRefresh(world, () => client.request({ url: '/items/1', timeout: 500 }))
+      const error = await timeoutDuringRefresh(world, () => client.request({ url: '/items/1', timeout: 1000 }))
       expect(error).toHaveProperty('code', 'TimeoutError')
     })
 

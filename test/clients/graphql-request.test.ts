@@ -69,7 +69,7 @@ describeClient({
 
     shows('A1 a timeout of the caller ends the call and not the refresh', async (world, client) => {
       const error = await timeoutDuringRefresh(world, () =>
-        client.request({ document: ITEM, variables, signal: AbortSignal.timeout(500) }),
+        client.request({ document: ITEM, variables, signal: AbortSignal.timeout(1000) }),
       )
       expect(error).toHaveProperty('name', 'TimeoutError')
     })

@@ -86,7 +86,7 @@ describeClient<ReturnType<typeof connect>>({
 
     shows('A1 a timeout of the caller ends the call and not the refresh', async (world, client) => {
       const error = await timeoutDuringRefresh(world, () =>
-        client.getItem({ path, signal: AbortSignal.timeout(500), throwOnError }),
+        client.getItem({ path, signal: AbortSignal.timeout(1000), throwOnError }),
       )
       expect(error).toHaveProperty('name', 'TimeoutError')
     })

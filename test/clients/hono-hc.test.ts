@@ -45,7 +45,7 @@ describeClient({
 
     shows('A1 a timeout of the caller ends the call and not the refresh', async (world, client) => {
       const error = await timeoutDuringRefresh(world, () =>
-        client.items[':id'].$get({ param: { id: '1' } }, { init: { signal: AbortSignal.timeout(500) } }),
+        client.items[':id'].$get({ param: { id: '1' } }, { init: { signal: AbortSignal.timeout(1000) } }),
       )
       expect(error).toHaveProperty('name', 'TimeoutError')
     })

@@ -31,7 +31,7 @@ describeClient({
   outageRetries: 2,
   also(shows) {
     shows('A1 its timeout ends the call and not the refresh', async (world, client) => {
-      const error = await timeoutDuringRefresh(world, () => client.get('items/1', { timeout: 500 }).json())
+      const error = await timeoutDuringRefresh(world, () => client.get('items/1', { timeout: 1000 }).json())
       expect(isTimeoutError(error)).toBe(true)
     })
 

@@ -94,7 +94,7 @@ describeClient<Client>({
     shows('a timeout runs during the refresh; the tool is called all the same', async (world, client) => {
       world.server.expireAccessTokens()
       world.server.failRefresh('hang')
-      const answer = rejectionOf(call(client, 'send', { text: 'late' }, { timeout: 50 }))
+      const answer = rejectionOf(call(client, 'send', { text: 'late' }, { timeout: 1000 }))
       timedOut(await answer)
       world.server.release()
       expect(await call(client, 'whoami')).toBe('viewer')

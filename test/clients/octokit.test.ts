@@ -38,7 +38,7 @@ describeClient({
 
     shows('A1 a timeout of the caller ends the call and not the refresh', async (world, client) => {
       const error = await timeoutDuringRefresh(world, () =>
-        client.request('GET /items/1', { request: { signal: AbortSignal.timeout(500) } }),
+        client.request('GET /items/1', { request: { signal: AbortSignal.timeout(1000) } }),
       )
       expect(error).toMatchObject({ name: 'HttpError', status: 500, cause: { name: 'TimeoutError' } })
     })

@@ -37,7 +37,7 @@ describeClient({
   outageRetries: 1,
   also(shows) {
     shows('A1 its timeout ends the call and not the refresh', async (world, client) => {
-      const error = await timeoutDuringRefresh(world, () => client('/items/1', { timeout: 500, retry: false }))
+      const error = await timeoutDuringRefresh(world, () => client('/items/1', { timeout: 1000, retry: false }))
       expect(error).toHaveProperty('cause.name', 'TimeoutError')
     })
 

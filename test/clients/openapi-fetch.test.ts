@@ -36,7 +36,7 @@ describeClient({
     shows('A1 a timeout of the caller ends the call and not the refresh', async (world, client) => {
       const params = { path: { id: '1' } }
       const error = await timeoutDuringRefresh(world, () =>
-        client.GET('/items/{id}', { params, signal: AbortSignal.timeout(500) }),
+        client.GET('/items/{id}', { params, signal: AbortSignal.timeout(1000) }),
       )
       expect(error).toHaveProperty('name', 'TimeoutError')
     })

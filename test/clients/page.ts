@@ -21,17 +21,10 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
   'Query caches': ['TanStack Query', 'SWR', 'RTK Query'],
 }
 
-/** What the page calls a proof, in its order. */
-const PROOFS: ReadonlyArray<[Shown, string]> = [
-  ['GET', 'GET'],
-  ['POST', 'POST'],
-  ['five at once', '5 at once'],
-  ['403', '403'],
-  ['abort', 'abort'],
-  ['download', 'stream'],
-  ['events', 'events'],
-  ['outage', 'outage'],
-]
+/** What every client has to show. */
+const SHOWN_BY_ALL: readonly Shown[] = ['GET', 'POST', 'five at once', '403', 'outage']
+/** What the table has a column for: not every client can. */
+const SHOWN_BY_SOME: readonly Shown[] = ['abort', 'download', 'events']
 
 /** One of them will do: what streams is either for a client. */
 const STREAMS: readonly Shown[] = ['download', 'events']
@@ -93,12 +86,10 @@ function provenIn({ testResults }: Report): ReadonlyMap<string, Proven> {
 
 /** What the table says of a proof that is not there: the client's `needs`. */
 function expectReason({ facts: { name, needs }, shown }: Proven): void {
-  const lacks = [
-    ...PROOFS.filter(([proof]) => !shown.has(proof) && !STREAMS.includes(proof)).map(([, word]) => word),
-    ...(STREAMS.some((proof) => shown.has(proof)) ? [] : ['stream']),
-  ]
-  if (lacks.length > 0 && !needs)
-    throw new Error(`${name} has not shown ${lacks.join(', ')}: its \`needs\` has to say why`)
+  const missing = SHOWN_BY_ALL.filter((proof) => !shown.has(proof))
+  if (missing.length > 0) throw new Error(`${name} has not shown ${missing.join(', ')}`)
+  const streams = STREAMS.some((proof) => shown.has(proof))
+  if (!(shown.has('abort') && streams) && !needs) throw new Error(`${name} lacks a proof: its \`needs\` has to say why`)
 }
 
 /** The table of layers that retry: a row for each test that has counted. */
@@ -157,7 +148,6 @@ function codeOf(code: string): string {
 }
 
 function row({ facts, shown, outageRetries }: Proven): string {
-  const proofs = PROOFS.filter(([proof]) => shown.has(proof)).map(([, word]) => word)
   const notes = facts.mind?.length ?? 0
   const mind = [
     ...(facts.needs ? [facts.needs] : []),
@@ -168,7 +158,7 @@ function row({ facts, shown, outageRetries }: Proven): string {
     `[${facts.name}](#${anchorOf(facts.name)})`,
     versionOf(facts),
     codeOf(lineOf(facts)),
-    proofs.join(', '),
+    ...SHOWN_BY_SOME.map((proof) => (shown.has(proof) ? '✓' : '')),
     mind.join('; '),
   ]
   return `| ${cells.join(' | ')} |`

@@ -49,9 +49,11 @@ describeClient({
     shows('its timeout runs during the refresh', async ({ server, api, url }) => {
       server.expireAccessTokens()
       server.failRefresh('hang')
-      const { error } = await answerOf(fetchBaseQuery({ baseUrl: url, fetchFn: api, timeout: 50 }))
+      const [{ error }] = await Promise.all([
+        answerOf(fetchBaseQuery({ baseUrl: url, fetchFn: api, timeout: 1000 })),
+        server.seen(1, { kind: 'refresh' }),
+      ])
       expect(error).toMatchObject({ status: 'TIMEOUT_ERROR' })
-      expect(server.stats.refreshAttempts).toBe(1)
     })
 
     shows('a header of prepareHeaders stays, and gets no recovery', async ({ server, api, url }) => {

@@ -55,7 +55,7 @@ describeClient({
 
     shows('A1 its timeout ends the call and not the refresh', async (world, client) => {
       const error = await timeoutDuringRefresh(world, () =>
-        client.products.retrieve('1', {}, { timeout: 500, maxNetworkRetries: 0 }),
+        client.products.retrieve('1', {}, { timeout: 1000, maxNetworkRetries: 0 }),
       )
       expect(error).toBeInstanceOf(Stripe.errors.StripeConnectionError)
     })

@@ -89,7 +89,7 @@ describeClient({
     })
 
     shows('A1 a timeout of the caller ends the call and not the refresh', async (world, client) => {
-      const error = await timeoutDuringRefresh(world, async () => item(client, AbortSignal.timeout(500)))
+      const error = await timeoutDuringRefresh(world, async () => item(client, AbortSignal.timeout(1000)))
       expect(error).toHaveProperty('name', 'TimeoutError')
     })
 

@@ -10,10 +10,11 @@ describeClient<ReturnType<typeof connect>>({
   package: '@trpc/client',
   handOver: 'trpc-batch-stream.ts',
   line: 'httpBatchStreamLink({ url, fetch: api })',
-  needs: 'tokens that are checked before tRPC; no `exactOptionalPropertyTypes`: its types take no fetch then',
+  needs: 'tokens that are checked before tRPC',
   mind: [
     'Let the server check the token before tRPC sees the request: with this link tRPC itself always answers 200, and what a procedure or `createContext` throws, `UNAUTHORIZED` too, stands in the body, where relatch does not look.',
     'In the same way a procedure that throws `FORBIDDEN` calls no `onPermissionDenied`. What tells is the error: `error.data?.code`.',
+    'What stands above of its type of a fetch holds here too.',
   ],
   routes: trpcRoutes,
   requestsOfFive: 1,

@@ -11,7 +11,7 @@ describeClient<ReturnType<typeof connect>>({
   package: '@trpc/client',
   handOver: 'trpc-batched.ts',
   line: 'httpBatchLink({ url, fetch: api })',
-  needs: 'tokens that are checked before tRPC; no `exactOptionalPropertyTypes`: its types take no fetch then',
+  needs: 'tokens that are checked before tRPC',
   mind: [
     'Let the server check the token before tRPC sees the request. A batch in which one procedure throws `UNAUTHORIZED` and another succeeds is answered 207, which starts no refresh.',
     'In the same way a procedure that throws `FORBIDDEN` calls `onPermissionDenied` only where the whole batch is refused. What always tells is the error: `error.data?.code`.',
@@ -80,7 +80,7 @@ describeClient<ReturnType<typeof connect>>({
 
     shows('A1 a timeout of the caller ends the call and not the refresh', async (world, client) => {
       const error = await timeoutDuringRefresh(world, () =>
-        client.item.query('1', { signal: AbortSignal.timeout(500) }),
+        client.item.query('1', { signal: AbortSignal.timeout(1000) }),
       )
       expect(error).toHaveProperty('cause.name', 'AbortError')
     })

@@ -34,7 +34,7 @@ describeClient({
   also(shows) {
     shows('A1 a timeout of the caller ends the call and not the refresh', async (world, client) => {
       const error = await timeoutDuringRefresh(world, () =>
-        client.get('/items/{id}', { path, overrides: { signal: AbortSignal.timeout(500) } }),
+        client.get('/items/{id}', { path, overrides: { signal: AbortSignal.timeout(1000) } }),
       )
       expect(error).toHaveProperty('name', 'TimeoutError')
     })

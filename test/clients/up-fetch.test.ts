@@ -29,7 +29,7 @@ describeClient({
     client('/lines', { onResponseStreaming: sawPart, parseResponse: (response) => response.text() }),
   also(shows) {
     shows('A1 its timeout ends the call and not the refresh', async (world, client) => {
-      const error = await timeoutDuringRefresh(world, () => client('/items/1', { timeout: 500 }))
+      const error = await timeoutDuringRefresh(world, () => client('/items/1', { timeout: 1000 }))
       expect(error).toHaveProperty('name', 'TimeoutError')
     })
 
