@@ -4,8 +4,8 @@ type ProjectOptions = NonNullable<ViteUserConfig['test']>
 
 // Groups run one after the other.
 
-/** Eight processes of requests at once. */
-const PROCESSES_ALONE = ['test/process/rotation.test.ts']
+/** Eight processes of requests at once, or twenty that are stopped and have to be heard within seconds. */
+const PROCESSES_ALONE = ['test/process/{rotation,stopped}.test.ts']
 
 /**
  * On a machine that CI shares with others a second may be gone at any moment, and these tests count time: a lease that ended
@@ -32,7 +32,7 @@ const processes = (name: string, files: ProjectOptions, groupOrder: number): { t
 })
 
 /** Eight tabs of requests at once, or a suite that gives each step a second and a half. */
-const BROWSERS_ALONE = ['test/browser/{contract,playground-tabs,rotation}.test.ts']
+const BROWSERS_ALONE = ['test/browser/{contract,playground,playground-tabs,rotation}.test.ts']
 
 /** Tests in browsers. */
 const browsers = (name: string, files: ProjectOptions, groupOrder: number): { test: ProjectOptions } => ({
@@ -82,8 +82,8 @@ const config: ViteUserConfig = {
       processes('process', { include: ['test/process/**/*.test.ts'], exclude: PROCESSES_ALONE, maxWorkers: 2 }, 1),
       // On two cores, next to other tests a store would be slower than a second (S2).
       processes('process-alone', { include: PROCESSES_ALONE, maxWorkers: 1 }, 2),
-      // One more than there are cores: they wait for timers and for each other about as long as they compute.
-      browsers('browser', { include: ['test/browser/**/*.test.ts'], exclude: BROWSERS_ALONE, maxWorkers: 3 }, 3),
+      // Three would be quicker by a minute, and on a slow machine there are tests then that wait in vain.
+      browsers('browser', { include: ['test/browser/**/*.test.ts'], exclude: BROWSERS_ALONE, maxWorkers: 2 }, 3),
       // Next to another browser each would have half a machine, and a store that is slower than a second counts as failing (S2).
       browsers('browser-alone', { include: BROWSERS_ALONE, maxWorkers: 1 }, 4),
       {
