@@ -17,6 +17,7 @@ const entries = {
   'schemes/basic': 'schemes/basic',
   'schemes/cookie': 'schemes/cookie',
   'schemes/dpop': 'schemes/dpop',
+  'service-worker': 'service-worker/index',
   'stores/file': 'stores/file',
   'stores/indexeddb': 'stores/indexeddb',
   'stores/redis': 'stores/redis',
@@ -38,7 +39,7 @@ const chunks = {
 }
 const isShared = (id) => Object.values(chunks).some((files) => files.test(id))
 const entriesOwn =
-  /\/build\/(?:adapters\/|devtools\/|oauth\/|testing\/|schemes\/(?!bearer)|stores\/(?!memory)|coordination\/(?:file|redis|unstorage)-)/
+  /\/build\/(?:adapters\/|devtools\/|oauth\/|service-worker\/|testing\/|schemes\/(?!bearer)|stores\/(?!memory)|coordination\/(?:file|redis|unstorage)-)/
 
 const manualChunks = (id) => {
   const shared = Object.keys(chunks).find((name) => chunks[name].test(id))

@@ -48,7 +48,7 @@ export interface AuthSession {
 const copyOf = (live: Live | null): TokenSet | null => (live?.tokens ? { ...live.tokens } : null)
 
 const MEMBERS = ['signIn', 'signOut', 'tokens', 'refresh', 'snapshot', 'subscribe', 'on', 'dispose'] as const
-type Members = Pick<AuthSession, (typeof MEMBERS)[number]>
+export type Members = Pick<AuthSession, (typeof MEMBERS)[number]>
 
 /** One instance's session: what the stages of its requests work with, and what its members do. */
 export class Session implements Members, Pipeline, ChangeListener {
@@ -183,7 +183,7 @@ const ACCESSORS = Object.fromEntries(
 )
 
 /** Gives a function the members of a session, as its own: a few kilobytes of methods for all of them, instead of each. */
-export function carrying<F extends object>(session: Session, carrier: F): F & AuthSession {
+export function carrying<F extends object>(session: Members, carrier: F): F & AuthSession {
   return Object.defineProperties(carrier, {
     [SESSION]: { __proto__: null, value: session } as PropertyDescriptor,
     ...ACCESSORS,

@@ -131,11 +131,12 @@ const CHOICES = [
   ...CALLBACKS,
   ...(Object.keys(DEFAULTS) as Array<keyof typeof DEFAULTS>),
 ] as const
-const KNOWN = ['store', ...CHOICES]
+/** All their names. */
+export const OPTIONS: readonly string[] = ['store', ...CHOICES]
 
 /** @throws TypeError with an `ERR_…` code that says what was expected */
 export function readOptions(options: AuthFetchOptions): { store: TokenStore; settings: Settings } {
-  const given = ownOptions(options, KNOWN)
+  const given = ownOptions(options, OPTIONS)
   const { store = memoryStore() } = given
   if (typeof store?.read !== 'function' || typeof store.write !== 'function') {
     throw expected('store', 'a TokenStore with read() and write()')

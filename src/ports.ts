@@ -49,7 +49,10 @@ export interface AuthScheme {
   attach(headers: Headers, tokens: TokenSet, request: SchemeRequest): void | Promise<void>
   /** Sees every answer, good ones too (DPoP nonces). */
   observe?(response: Response, request: SchemeRequest): void
-  /** What would cure this 401. Default: 'refresh'. 'again' = the same tokens with what `observe` learned. */
+  /**
+   * What would cure this 401. Default: 'refresh'. 'again' = the same tokens with what `observe` learned; 'nothing' = it is
+   * handed back, where whoever holds the credential has tried already.
+   */
   cure?(challenges: readonly Challenge[]): Cure
   /**
    * true: the credential is not ours to hold (an HttpOnly cookie). `attach` is then called for every request to our origins,
@@ -77,7 +80,7 @@ export interface SchemeRefresh {
   isOurs: (url: URL) => boolean
 }
 
-export type Cure = 'refresh' | 'again' | 'step-up' | 'login'
+export type Cure = 'refresh' | 'again' | 'step-up' | 'login' | 'nothing'
 
 /** Why a refresh runs: a 401, an expiry that is near, or a call of `refresh()`. */
 export type RefreshReason = 'rejected' | 'expiring' | 'requested'

@@ -88,6 +88,7 @@ async function cure(
     call.hasTriedAgain = true
     return current
   }
+  if (wanted === 'nothing') return null
   if (wanted === 'login' || settings.refresh === undefined) return 'session-over'
   if (call.hasRefreshed || !shared.breaker.allows(endpointOf(call), current)) return null
   const outcome = await waitFor(call, 'refresh', refreshFor(pipeline, call, current, 'rejected'))

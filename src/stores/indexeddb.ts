@@ -8,12 +8,20 @@ import type { TokenStore } from '../ports.ts'
 import { readStoredSession } from '../tokens.ts'
 import { tabStore } from './tabs.ts'
 
+/** A `CryptoKey`, also for those who compile without the DOM's types. */
+type SealingKey = Awaited<ReturnType<typeof crypto.subtle.importKey>>
+
 export interface IndexedDbStoreOptions {
   /**
    * The database, for this store alone; sessions of different names know nothing of each other.
    * @default 'relatch'
    */
   name?: string | undefined
+  /**
+   * The AES-GCM key that seals the session, in place of one that rests beside it in the database: for whoever has a key that no
+   * page has, as a service worker may. What another key has sealed counts as nothing stored.
+   */
+  key?: SealingKey | PromiseLike<SealingKey> | undefined
 }
 
 interface KeyRecord extends Stamped {
@@ -37,11 +45,13 @@ interface Sealed extends Stamped {
  * const api = createAuthFetch({ baseUrl: 'https://api.example', store: indexedDbStore() })
  */
 export function indexedDbStore(options: IndexedDbStoreOptions = {}): TokenStore {
-  const { name = 'relatch' } = ownOptions(options, ['name'])
+  const { name = 'relatch', key: given } = ownOptions(options, ['name', 'key'])
   if (typeof name !== 'string' || name === '') throw expected('name', 'a name')
+  if (given !== undefined && typeof given !== 'object') throw expected('key', 'a CryptoKey, or a promise of one')
   const keys = indexedDbJudge<KeyRecord>('key', name)
   /** The first tab to ask makes it; all others get the same. Asked for each time: somebody may have cleared the database. */
   const keyOf = async (): Promise<CryptoKey> => {
+    if (given !== undefined) return given
     const kept = await keys.read()
     if (kept?.key instanceof CryptoKey) return kept.key
     const key = await crypto.subtle.generateKey({ name: 'AES-GCM', length: 256 }, false, ['encrypt', 'decrypt'])

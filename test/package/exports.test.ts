@@ -22,6 +22,7 @@ const publicNames: Record<string, string[]> = {
     'tokensFromResponse',
   ],
   'relatch/devtools': ['defineDevtools', 'devtools'],
+  'relatch/service-worker': ['createWorkerAuthFetch', 'serveSession'],
   'relatch/ky': ['createKy'],
   'relatch/oauth': ['oauthClient', 'resourceMetadata'],
   'relatch/react': ['useAuthSession'],

@@ -29,7 +29,7 @@ const layers: Layer[] = [
   { members: ['pipeline/'] },
   { members: ['auth-session.ts'] },
   { members: ['auth-fetch.ts'] },
-  { members: ['oauth/'] },
+  { members: ['oauth/', 'service-worker/'] },
   { members: ['index.ts'] },
   { members: ['adapters/', 'devtools/', 'testing/'], door: 'index.ts' },
 ]

@@ -17,6 +17,7 @@ const expectedFiles = [
   ]),
   ...[
     'devtools',
+    'service-worker',
     'index',
     'ky',
     'oauth',
@@ -137,8 +138,9 @@ describe('types', () => {
         const compilerOptions = { module: 'NodeNext', target: 'ES2022', strict: true, noEmit: true, lib, types }
         // Declarations of others (ky without DOM) are not ours to check; ours are, hence no skipLibCheck.
         const config = { compilerOptions: { ...compilerOptions, skipLibCheck: false }, files: ['esm.mts', 'cjs.cts'] }
-        // An element is for where there are elements.
-        const all = lib.includes('DOM') ? `${consumer}export * from 'relatch/devtools'\n` : consumer
+        // An element and a service worker are for where there are such.
+        const ofPages = ['devtools', 'service-worker'].map((entry) => `export * from 'relatch/${entry}'\n`)
+        const all = lib.includes('DOM') ? [consumer, ...ofPages].join('') : consumer
         writeFileSync(path.join(project, 'esm.mts'), all)
         writeFileSync(path.join(project, 'cjs.cts'), all)
         writeFileSync(path.join(project, 'tsconfig.json'), JSON.stringify(config))

@@ -1,6 +1,7 @@
 /** What pages/kit.js, and pages/stranger.js, put on the global object of a page: for the functions that tests run in there. */
 import type { AuthEvents, AuthFetch, AuthFetchOptions, SessionSnapshot } from '../../../src/index.ts'
 import type { OAuthClient } from '../../../src/oauth/index.ts'
+import type { WorkerAuthFetchOptions } from '../../../src/service-worker/index.ts'
 import type { AppSettings } from './oauth-app.ts'
 import type { StoreName } from './stores.ts'
 
@@ -20,6 +21,7 @@ declare global {
   var heard: Heard[]
   var hearing: (event: keyof AuthEvents) => Promise<Heard>
   var openSession: (store: StoreName, options?: AuthFetchOptions) => void
+  var openWorkerSession: (options?: Partial<WorkerAuthFetchOptions>) => void
   var statusesOf: (count: number, path?: string) => Promise<Array<number | string>>
   var statusIs: (status: SessionSnapshot['status']) => Promise<void>
   var expiry: () => Promise<void>

@@ -28,6 +28,7 @@ const IMPORTS = {
   'relatch/oauth': '/relatch/oauth.js',
   'relatch/schemes/cookie': '/relatch/schemes/cookie.js',
   'relatch/schemes/dpop': '/relatch/schemes/dpop.js',
+  'relatch/service-worker': '/relatch/service-worker.js',
   'relatch/stores/indexeddb': '/relatch/stores/indexeddb.js',
   'relatch/stores/shared-tabs': '/relatch/stores/shared-tabs.js',
   'relatch/stores/web-storage': '/relatch/stores/web-storage.js',

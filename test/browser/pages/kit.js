@@ -1,6 +1,7 @@
 // What a page of the tests starts with: the built package, every part of it, and a session on the store that is asked for.
 // Plain JavaScript, served as it is; its types are in ../bench/page-globals.ts. Does nothing until it is called.
 import * as core from 'relatch'
+import { createWorkerAuthFetch } from 'relatch/service-worker'
 import { indexedDbStore } from 'relatch/stores/indexeddb'
 import { sharedTabsStore } from 'relatch/stores/shared-tabs'
 import { webStorageStore } from 'relatch/stores/web-storage'
@@ -14,14 +15,22 @@ EVENTS.push('signed-out', 'not-replayed', 'store-failed')
 /** Makes `api` on a store, and writes down what it tells in `heard`. */
 globalThis.openSession = (store, options = {}) => {
   globalThis.api?.dispose()
+  use(core.createAuthFetch({ refresh: refresh(), store: stores[store](), ...options }))
+}
+
+/** The same with the session in the service worker, where there is one. */
+globalThis.openWorkerSession = (options = {}) => {
+  globalThis.api?.dispose()
+  use(createWorkerAuthFetch({ worker: '/worker.js', refresh: refresh(), store: indexedDbStore(), ...options }))
+}
+
+const refresh = () => core.refreshEndpoint({ url: '/token', clientId: 'web' })
+
+function use(api) {
+  globalThis.api = api
   globalThis.heard = []
-  globalThis.api = core.createAuthFetch({
-    refresh: core.refreshEndpoint({ url: '/token', clientId: 'web' }),
-    store: stores[store](),
-    ...options,
-  })
   for (const event of EVENTS) {
-    globalThis.api.on(event, (payload) => {
+    api.on(event, (payload) => {
       globalThis.heard.push({ event, at: Date.now(), ...payload })
       for (const retry of [...listeners]) retry()
     })

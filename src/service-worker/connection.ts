@@ -1,0 +1,205 @@
+/**
+ * A page's line to the worker that holds its session: registered, in control of the page, and asked with a port for each
+ * answer. Knows what the worker told last; decides nothing about it.
+ */
+import { after, within } from '../clock.ts'
+import { AuthError, type AuthErrorCode } from '../errors.ts'
+import { notify } from '../events.ts'
+import type { SessionSnapshot } from '../ports.ts'
+import {
+  type ErrorParts,
+  message,
+  type News,
+  type Question,
+  readAnswer,
+  readNews,
+  type WorkerState,
+} from './protocol.ts'
+
+export interface WorkerOptions {
+  /** The worker's script, relative to the page. */
+  url: string | URL
+  /** The pages that it controls. Default: those at and below the path of its script. */
+  scope?: string | undefined
+  /** @default 'classic' */
+  type?: 'classic' | 'module' | undefined
+  /**
+   * How long requests wait at the start for the worker to be in control, in milliseconds. After that the page has a session of
+   * its own.
+   * @default 5 000
+   */
+  timeoutMs?: number | undefined
+}
+
+export interface Connection {
+  /** What the worker said last; its `snapshot` is frozen, and the same object until it changes. */
+  state(): WorkerState
+  /**
+   * Asks the worker, and has its state anew.
+   *
+   * @throws AuthError what the worker answers; `store-failed` where it does not answer at all
+   */
+  ask(question: Question): Promise<void>
+  /** A promise where the page has to wait before the worker takes its requests. */
+  control(): Promise<void> | null
+  /** Hears whatever the worker tells; returns what ends it. */
+  listen(listener: (news: News) => void): () => void
+  close(): void
+}
+
+/** Long enough for a refresh with its retries. */
+const ANSWER_MS = 30_000
+/** For how long a request waits to be taken by the worker; then it goes without. */
+const CONTROL_MS = 3_000
+/** Below the half minute after which a browser ends a worker. */
+const PULSE_MS = 20_000
+
+const SNAPSHOT_MEMBERS = ['status', 'expiresAt', 'scope', 'subject'] as const
+
+/** A connection to the worker, or null where there is none to be had in time. Never rejects. */
+export async function connect({ url, scope, type, timeoutMs = 5_000 }: WorkerOptions): Promise<Connection | null> {
+  const container = (globalThis.navigator as Navigator | undefined)?.serviceWorker
+  if (container === undefined) return null
+  const line = new Line(container)
+  const start = async (): Promise<Connection> => {
+    await container.register(url, { ...(scope !== undefined && { scope }), ...(type !== undefined && { type }) })
+    await container.ready
+    await line.control()
+    await line.ask({ ask: 'state', isUncontrolled: false })
+    return line
+  }
+  return within(start(), timeoutMs, () => null).catch(() => {
+    line.close()
+    return null
+  })
+}
+
+class Line implements Connection {
+  readonly #container: ServiceWorkerContainer
+  readonly #listeners = new Set<(news: News) => void>()
+  readonly #closed = new AbortController()
+  #state: WorkerState = { snapshot: Object.freeze({ status: 'signed-out' }), sessionId: null, ended: null, mark: '' }
+  #cancelPulse: () => void = () => {}
+  #taking: Promise<void> | null = null
+
+  constructor(container: ServiceWorkerContainer) {
+    this.#container = container
+    const listening = { signal: this.#closed.signal }
+    container.addEventListener('message', (event) => this.#hear(event), listening)
+    // Another version has taken over, or the page has been asleep: what we know may be old.
+    container.addEventListener('controllerchange', () => this.#look(), listening)
+    globalThis.addEventListener('pageshow', () => this.#look(), listening)
+    globalThis.document?.addEventListener('visibilitychange', () => this.#look(), listening)
+    container.startMessages()
+  }
+
+  state(): WorkerState {
+    return this.#state
+  }
+
+  async ask(question: Question): Promise<void> {
+    const answer = readAnswer(await this.#exchange(question))
+    if (answer === null) throw noAnswer()
+    if ('error' in answer) throw errorOf(answer.error)
+    this.#learn({ state: answer.state })
+  }
+
+  control(): Promise<void> | null {
+    if (this.#container.controller !== null) return null
+    this.#taking ??= this.#takeControl()
+    return this.#taking
+  }
+
+  listen(listener: (news: News) => void): () => void {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
+  }
+
+  close(): void {
+    this.#closed.abort()
+    this.#listeners.clear()
+    this.#cancelPulse()
+  }
+
+  async #exchange(question: Question): Promise<unknown> {
+    const container = this.#container
+    const worker = container.controller ?? (await container.getRegistration())?.active
+    if (!worker) throw noAnswer()
+    const { port1, port2 } = new MessageChannel()
+    const over = new AbortController()
+    const answered = new Promise<unknown>((resolve) => {
+      port1.onmessage = ({ data }) => resolve(data)
+      // One that has been replaced, or does not know us, may never answer: its successor is asked.
+      const again = (): void => resolve(this.#exchange(question))
+      container.addEventListener('controllerchange', again, { once: true, signal: over.signal })
+    })
+    worker.postMessage(message(question), [port2])
+    return within(answered, ANSWER_MS, noAnswer).finally(() => {
+      over.abort()
+      port1.close()
+    })
+  }
+
+  /** A reload past the cache (shift) leaves a page without its worker, which may claim it back. */
+  #takeControl(): Promise<void> {
+    const inControl = new Promise<void>((resolve) => {
+      const listening = { once: true, signal: this.#closed.signal }
+      this.#container.addEventListener('controllerchange', () => resolve(), listening)
+    })
+    const claimed = this.ask({ ask: 'state', isUncontrolled: true }).then(() => inControl)
+    return within(claimed, CONTROL_MS, noAnswer).finally(() => {
+      this.#taking = null
+    })
+  }
+
+  #look(): void {
+    if (this.#container.controller) this.ask({ ask: 'state', isUncontrolled: false }).catch(() => {})
+  }
+
+  #hear({ data, origin, source }: MessageEvent): void {
+    // Only the worker itself: whatever else the origin's scripts send around is not news.
+    if (
+      origin !== location.origin ||
+      (source as ServiceWorker | null)?.scriptURL !== this.#container.controller?.scriptURL
+    )
+      return
+    const news = readNews(data)
+    if (news !== null) this.#learn(news)
+  }
+
+  #learn({ state, event }: News): void {
+    const before = this.#state.snapshot
+    const isSame = SNAPSHOT_MEMBERS.every((name) => before[name] === state.snapshot[name])
+    this.#state = { ...state, snapshot: isSame ? before : shown(state.snapshot) }
+    const news = event ? { state: this.#state, event } : { state: this.#state }
+    for (const listener of [...this.#listeners]) notify(listener, news)
+    this.#pulse()
+  }
+
+  /** A worker that holds a session must not fall asleep while there is a page that wants it. */
+  #pulse(): void {
+    this.#cancelPulse()
+    if (this.#state.sessionId === null || this.#closed.signal.aborted) return
+    this.#cancelPulse = after(PULSE_MS, () => {
+      this.#look()
+      this.#pulse()
+    })
+  }
+}
+
+/** Its members and no others, whoever sent it. */
+function shown(snapshot: SessionSnapshot): SessionSnapshot {
+  const members = SNAPSHOT_MEMBERS.filter((name) => snapshot[name] !== undefined).map((name) => [name, snapshot[name]])
+  return Object.freeze(Object.fromEntries(members))
+}
+
+const noAnswer = (): AuthError =>
+  new AuthError('store-failed', 'The service worker that holds the session did not answer', { retryable: true })
+
+/** The worker's error as the page's own. */
+export function errorOf({ code, message, retryable, retryAfterMs, oauthError, status }: ErrorParts): AuthError {
+  const error = new AuthError(code as AuthErrorCode, message, { retryable, retryAfterMs })
+  if (oauthError !== undefined) Object.assign(error, { oauthError })
+  if (status !== undefined) Object.assign(error, { status })
+  return error
+}

@@ -1,0 +1,195 @@
+/**
+ * A page's AuthFetch over a session that the worker holds: an ordinary one, whose store shows the worker's session without its
+ * tokens, and whose scheme sets nothing. So what concerns a person (login, step-up, a 403) happens in the page that they look
+ * at, as ever, and what concerns tokens happens in the worker.
+ */
+import { type AuthFetch, createAuthFetch } from '../auth-fetch.ts'
+import { carrying, type Members } from '../auth-session.ts'
+import { type AuthEvents, Events, notify } from '../events.ts'
+import { jsonObject } from '../http/json.ts'
+import type { AuthFetchOptions } from '../options.ts'
+import { sharedSession } from '../pipeline/shared-session.ts'
+import type { AuthScheme, LoginResult, SessionSnapshot, StoredSession, TokenSet, TokenStore } from '../ports.ts'
+import { receiveTokens } from '../tokens.ts'
+import { type Connection, errorOf } from './connection.ts'
+import { ERROR_HEADER, type ErrorParts, TOLD_EVENTS } from './protocol.ts'
+
+/** Stands where a token would, so that the session has a subject; no scheme sends it. */
+const HELD = 'held-by-the-service-worker'
+
+export function heldSession(connection: Connection, options: AuthFetchOptions): AuthFetch {
+  const mirror = new Mirror(connection)
+  const { onLoginRequired, onStepUp } = options
+  /** Tokens that a callback brings go to the worker, before whoever waits for them goes on. */
+  const handIn = async (result: LoginResult, isStepUp: boolean): Promise<null> => {
+    if (result) await session.enter(result, isStepUp)
+    return null
+  }
+  const core = createAuthFetch({
+    ...options,
+    store: mirror,
+    refresh: undefined,
+    scheme: schemeOf(connection),
+    fetch: transportOf(connection, options.fetch),
+    onLoginRequired: onLoginRequired && (async (need) => handIn(await onLoginRequired(need), false)),
+    onStepUp: onStepUp && (async (need) => handIn(await onStepUp(need), true)),
+  })
+  const session = new HeldSession(connection, core, mirror)
+  const fetch: typeof globalThis.fetch = (...args) => core(...args)
+  return carrying(session, fetch)
+}
+
+/** A 401 that comes here was the worker's to cure: with a session it has tried, without one only a person can help. */
+const schemeOf = (connection: Connection): AuthScheme => ({
+  name: 'service-worker',
+  headers: [],
+  attach: () => {},
+  cure: () => (connection.state().sessionId === null ? 'login' : 'nothing'),
+})
+
+function transportOf(connection: Connection, given: typeof fetch | undefined): typeof fetch {
+  const transport = given ?? ((...args: Parameters<typeof fetch>) => globalThis.fetch(...args))
+  const look = (): Promise<void> => connection.ask({ ask: 'state', isUncontrolled: false }).catch(() => {})
+  return async (...args) => {
+    await connection.control()?.catch(() => {})
+    const response = await transport(...args)
+    if (response.ok) return response
+    // What becomes of a 401 depends on what the worker knows by now, and its news may be later than its answer.
+    await look()
+    if (response.headers.get(ERROR_HEADER) !== connection.state().mark) return response
+    const { error } = jsonObject(await response.text()) ?? {}
+    throw errorOf(error as ErrorParts)
+  }
+}
+
+/** The worker's session as a store: what pages may know of it. The worker alone writes. */
+class Mirror implements TokenStore {
+  readonly #connection: Connection
+  #shown: StoredSession | null = null
+  #count = 0
+
+  constructor(connection: Connection) {
+    this.#connection = connection
+  }
+
+  read(): StoredSession | null {
+    const { sessionId, ended } = this.#connection.state()
+    if (sessionId === null) {
+      // One that was refused, or lost with its worker, stays: its 401s ask for a login. One that was signed out does not (R12).
+      if (ended === 'requested' || ended === 'elsewhere') this.#shown = null
+    } else if (sessionId !== this.#shown?.sessionId) this.#show(sessionId)
+    return this.#shown
+  }
+
+  /** Only ever called to sign out; the worker is told by whoever does. */
+  write(): boolean {
+    this.#shown = null
+    return true
+  }
+
+  watch(listener: () => void): () => void {
+    return this.#connection.listen(listener)
+  }
+
+  /** The same session with other tokens, so that what was refused before is worth another send. */
+  renew(): void {
+    const { sessionId } = this.#connection.state()
+    if (sessionId !== null) this.#show(sessionId)
+  }
+
+  #show(sessionId: string): void {
+    const { subject } = this.#connection.state().snapshot
+    const version = ++this.#count
+    const tokens: TokenSet = { accessToken: `${HELD}-${version}`, ...(subject !== undefined && { subject }) }
+    this.#shown = { sessionId, version, tokens }
+  }
+}
+
+type Listener<E extends keyof AuthEvents> = (payload: AuthEvents[E]) => void
+
+class HeldSession implements Members {
+  readonly #connection: Connection
+  readonly #core: AuthFetch
+  readonly #mirror: Mirror
+  readonly #events = new Events()
+  readonly #subscribers = new Set<() => void>()
+  #snapshot: SessionSnapshot
+
+  constructor(connection: Connection, core: AuthFetch, mirror: Mirror) {
+    this.#connection = connection
+    this.#core = core
+    this.#mirror = mirror
+    this.#snapshot = connection.state().snapshot
+    connection.listen(({ event }) => {
+      if (event) this.#events.emit(event.name, event.payload)
+      this.#notify()
+    })
+    core.subscribe(() => this.#notify())
+  }
+
+  async signIn(tokens: Parameters<Members['signIn']>[0]): Promise<void> {
+    await this.enter(tokens, false)
+  }
+
+  /** @param isStepUp whether it is the same session, only surer of its user */
+  async enter(tokens: unknown, isStepUp: boolean): Promise<void> {
+    const received = receiveTokens(tokens)
+    await this.#connection.ask({ ask: 'sign-in', ...received, isStepUp })
+    if (isStepUp) this.#mirror.renew()
+    // Before this resolves, whoever waits for a login has heard of it.
+    await sharedSession(this.#mirror).engine.reread()
+  }
+
+  async signOut(): Promise<void> {
+    const told = this.#connection.ask({ ask: 'sign-out' })
+    await this.#core.signOut()
+    await told
+  }
+
+  async tokens(): Promise<null> {
+    return null
+  }
+
+  async refresh(): Promise<null> {
+    await this.#connection.ask({ ask: 'refresh' })
+    return null
+  }
+
+  snapshot(): SessionSnapshot {
+    const { snapshot } = this.#connection.state()
+    const isWaiting = this.#core.snapshot().status === 'login-required'
+    const next: SessionSnapshot = isWaiting ? { ...snapshot, status: 'login-required' } : snapshot
+    const isSame =
+      next.status === this.#snapshot.status &&
+      next.expiresAt === this.#snapshot.expiresAt &&
+      next.scope === this.#snapshot.scope &&
+      next.subject === this.#snapshot.subject
+    if (!isSame) this.#snapshot = Object.freeze(next)
+    return this.#snapshot
+  }
+
+  subscribe(listener: () => void): () => void {
+    const entry = (): void => listener()
+    this.#subscribers.add(entry)
+    return () => void this.#subscribers.delete(entry)
+  }
+
+  on<E extends keyof AuthEvents>(event: E, listener: Listener<E>): () => void {
+    return TOLD_EVENTS.some((name) => name === event)
+      ? this.#events.on(event, listener)
+      : this.#core.on(event, listener)
+  }
+
+  dispose(): void {
+    this.#connection.close()
+    this.#core.dispose()
+    this.#events.clear()
+    this.#subscribers.clear()
+  }
+
+  #notify(): void {
+    const before = this.#snapshot
+    if (this.snapshot() === before) return
+    for (const subscriber of [...this.#subscribers]) notify(subscriber)
+  }
+}

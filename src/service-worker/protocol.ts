@@ -1,0 +1,119 @@
+/**
+ * What pages and the worker that holds their session say to each other, and how each reads what it hears: by shape, since any
+ * script of the origin can speak here (C4). Tokens go one way, to the worker; no message to a page has a place for one.
+ */
+import type { AuthEvents } from '../events.ts'
+import type { SessionSnapshot, TokenSet } from '../ports.ts'
+import { own } from '../tokens.ts'
+
+/** Names our messages among others, and grows with each change that an older half would not understand. */
+const RELATCH = 1
+
+/** Asked by a page, with a port for the answer. */
+export type Question =
+  | { ask: 'state'; isUncontrolled: boolean }
+  /** `tokens`: null for a cookie session. `isStepUp`: a stronger login of the session that there is. */
+  | { ask: 'sign-in'; tokens: TokenSet | null; isFresh: boolean; isStepUp: boolean }
+  | { ask: 'sign-out' }
+  | { ask: 'refresh' }
+  /** Asked by a worker that is to take over, of the one that it takes over from; `nonce` tells it when that is itself. */
+  | { ask: 'key'; nonce: string }
+
+/** The session as pages may know it. */
+export interface WorkerState {
+  snapshot: SessionSnapshot
+  sessionId: string | null
+  /** How the last session ended, where there is none. */
+  ended: AuthEvents['signed-out']['reason'] | null
+  /** In the header of an answer that this worker made itself, because a request could not be sent. No server knows it. */
+  mark: string
+}
+
+/** What an `AuthError` is made of again on the other side. */
+export interface ErrorParts {
+  code: string
+  message: string
+  retryable: boolean
+  retryAfterMs?: number
+  oauthError?: string
+  status?: number
+}
+
+export type Answer = { state: WorkerState } | { error: ErrorParts }
+
+/** Told to every page, unasked: the state after a change, and the event that it comes from. */
+export interface News {
+  state: WorkerState
+  event?: ToldEvent
+}
+
+/** Those that a page hears of from the worker; who waits for a person is the page's own affair. */
+export const TOLD_EVENTS = [
+  'refreshed',
+  'refresh-failed',
+  'adopted',
+  'recovered',
+  'denied',
+  'signed-in',
+  'signed-out',
+  'not-replayed',
+  'store-failed',
+] as const
+export type ToldName = (typeof TOLD_EVENTS)[number]
+export type ToldEvent = { [E in ToldName]: { name: E; payload: AuthEvents[E] } }[ToldName]
+
+/** The header of an answer that holds an error of ours; its value is the worker's mark. */
+export const ERROR_HEADER = 'relatch-error'
+
+export const message = <T extends object>(content: T): T & { relatch: number } => ({ ...content, relatch: RELATCH })
+
+/** The content of one of our messages, on no prototype; null for any other. */
+function contentOf(data: unknown): Record<string, unknown> | null {
+  if (typeof data !== 'object' || data === null || own(data, 'relatch') !== RELATCH) return null
+  return { __proto__: null, ...data } as unknown as Record<string, unknown>
+}
+
+export function readQuestion(data: unknown): Question | null {
+  const content = contentOf(data)
+  switch (content?.ask) {
+    case 'state':
+      return { ask: 'state', isUncontrolled: content.isUncontrolled === true }
+    case 'sign-in': {
+      const { tokens, isFresh, isStepUp } = content
+      // Whether they are tokens is judged by what judges all tokens.
+      return {
+        ask: 'sign-in',
+        tokens: tokens as TokenSet | null,
+        isFresh: isFresh === true,
+        isStepUp: isStepUp === true,
+      }
+    }
+    case 'sign-out':
+    case 'refresh':
+      return { ask: content.ask }
+    case 'key':
+      return typeof content.nonce === 'string' ? { ask: 'key', nonce: content.nonce } : null
+    default:
+      return null
+  }
+}
+
+export function readAnswer(data: unknown): Answer | null {
+  const content = contentOf(data)
+  if (typeof content?.error === 'object' && content.error !== null) return { error: content.error as ErrorParts }
+  const state = readState(content)
+  return state && { state }
+}
+
+export function readNews(data: unknown): News | null {
+  const content = contentOf(data)
+  const state = readState(content)
+  if (content === null || state === null) return null
+  const event = content.event as ToldEvent | undefined
+  return TOLD_EVENTS.some((name) => name === event?.name) ? { state, event: event as ToldEvent } : { state }
+}
+
+function readState(content: Record<string, unknown> | null): WorkerState | null {
+  const state = content?.state as Partial<WorkerState> | null | undefined
+  return typeof state?.snapshot?.status === 'string' && typeof state.mark === 'string' ? (state as WorkerState) : null
+}

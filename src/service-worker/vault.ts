@@ -1,0 +1,86 @@
+/**
+ * Where a worker keeps the session: sealed in IndexedDB, which any page of the origin can read, under a key that none of them
+ * has. The key lives in the worker's memory and goes from a worker straight to its successor; or the worker's script brings
+ * one, and then the session outlives the worker. It never goes to a page.
+ */
+import { after } from '../clock.ts'
+import { createId } from '../id.ts'
+import { expected } from '../option-check.ts'
+import type { TokenStore } from '../ports.ts'
+import { indexedDbStore } from '../stores/indexeddb.ts'
+import { message, readQuestion } from './protocol.ts'
+import type { WorkerMessageEvent, WorkerScope } from './scope.ts'
+
+export interface Vault {
+  readonly store: TokenStore
+  /** Resolves once it is known which key seals the session. */
+  readonly opened: Promise<unknown>
+  /** Answers a successor's question; says whether it was one. */
+  handOver(event: WorkerMessageEvent): boolean
+}
+
+/** How long the worker that is there may take to hand its key over. One that does not know us never answers. */
+const HAND_OVER_MS = 3_000
+const LEAST_CHARACTERS = 32
+const AES = { name: 'AES-GCM', length: 256 } as const
+const USES: readonly KeyUsage[] = ['encrypt', 'decrypt']
+
+/** @throws TypeError `ERR_INVALID_OPTION` where the key is too short to be one */
+export function openVault(worker: WorkerScope, secret: string | undefined): Vault {
+  if (secret !== undefined && (typeof secret !== 'string' || secret.length < LEAST_CHARACTERS)) {
+    throw expected('key', `a random text of at least ${LEAST_CHARACTERS} characters`)
+  }
+  const nonce = createId()
+  const key = secret === undefined ? inheritedKey(worker, nonce) : derivedKey(secret)
+  return {
+    // Workers of other scopes have other keys.
+    store: indexedDbStore({ name: `relatch:${worker.registration.scope}`, key }),
+    opened: key,
+    handOver({ data, source, ports: [port] }) {
+      const question = readQuestion(data)
+      if (question?.ask !== 'key') return false
+      // Nobody but a worker that runs this very script. The port is that worker's own; a page cannot make a source of this kind.
+      if (secret !== undefined || !port || !isSameScript(worker, source)) return true
+      if (question.nonce === nonce) port.postMessage(null)
+      else key.then((handed) => port.postMessage(handed)).catch(() => {})
+      return true
+    },
+  }
+}
+
+/** By its path: a query is a version's, and the server answers with the same script whatever it says. */
+function isSameScript({ location }: WorkerScope, source: WorkerMessageEvent['source']): boolean {
+  if (source === null || !('scriptURL' in source)) return false
+  const { origin, pathname } = new URL(source.scriptURL)
+  return origin === location.origin && pathname === location.pathname
+}
+
+/** RFC 5869: the text is random already, and is made into a key that cannot be read out. */
+async function derivedKey(secret: string): Promise<CryptoKey> {
+  const material = await crypto.subtle.importKey('raw', new TextEncoder().encode(secret), 'HKDF', false, ['deriveKey'])
+  const info = new TextEncoder().encode('relatch/service-worker')
+  const hkdf = { name: 'HKDF', hash: 'SHA-256', salt: new Uint8Array(), info }
+  return crypto.subtle.deriveKey(hkdf, material, AES, false, [...USES])
+}
+
+/**
+ * The key of the worker that is active now, or a new one where there is none, or where that is this worker itself: the browser
+ * had ended it, and its memory is gone.
+ */
+async function inheritedKey({ registration: { active } }: WorkerScope, nonce: string): Promise<CryptoKey> {
+  const handed = active && (await askForKey(active, nonce))
+  return handed instanceof CryptoKey ? handed : crypto.subtle.generateKey(AES, false, [...USES])
+}
+
+function askForKey(active: ServiceWorker, nonce: string): Promise<unknown> {
+  const { port1, port2 } = new MessageChannel()
+  return new Promise<unknown>((resolve) => {
+    const cancel = after(HAND_OVER_MS, () => resolve(null))
+    // By a port, because Firefox drops what a worker posts to one that is still being installed.
+    port1.onmessage = ({ data }) => {
+      cancel()
+      resolve(data)
+    }
+    active.postMessage(message({ ask: 'key', nonce }), [port2])
+  }).finally(() => port1.close())
+}
