@@ -38,6 +38,8 @@ export function interceptor(api: AuthFetch, { settings, tokenEndpoints, mark }: 
     // Before all else: a form posted into a frame is a navigation, and a script could read what it shows.
     if (isTokens(url)) return answered(settings.transport(request), true)
     if (isLeftAlone(request) || !settings.isOurs(url)) return null
+    // Nothing is attached and nothing recovered (O3); a redirect of such a request may lead to tokens all the same.
+    if (isCallers(request)) return answered(settings.transport(request))
     if (request.mode !== 'no-cors') return answered(api(request))
     if (url.origin === location.origin) return answered(api(new Request(request, { mode: 'same-origin' })))
     // An image of another origin: with the token where that origin shares with us, and as it came where it does not.
@@ -47,18 +49,12 @@ export function interceptor(api: AuthFetch, { settings, tokenEndpoints, mark }: 
   }
 }
 
-/**
- * Navigations, which show pages of the server's; requests that come with credentials of their own (O3) or ask for none; and a
- * look into the cache, which no other mode than `same-origin` may have (Fetch standard, Request constructor).
- */
-function isLeftAlone({ mode, headers, credentials, cache }: Request): boolean {
-  return (
-    mode === 'navigate' ||
-    headers.has('authorization') ||
-    credentials === 'omit' ||
-    (cache === 'only-if-cached' && mode !== 'same-origin')
-  )
-}
+/** Navigations, which show the server's pages, and a look into the cache, which a worker may not take for every mode. */
+const isLeftAlone = ({ mode, cache }: Request): boolean =>
+  mode === 'navigate' || (cache === 'only-if-cached' && mode !== 'same-origin')
+
+/** It comes with credentials of its own, or asks for none. */
+const isCallers = ({ headers, credentials }: Request): boolean => headers.has('authorization') || credentials === 'omit'
 
 /** Where a URL leads: servers overlook the case of a path, escapes, doubled slashes, parameters and a slash at the end. */
 function placeOf({ origin, pathname }: URL): string {

@@ -16,8 +16,15 @@ export type Question =
   | { ask: 'sign-in'; tokens: TokenSet | null; isFresh: boolean; isStepUp: boolean }
   | { ask: 'sign-out' }
   | { ask: 'refresh' }
-  /** Asked by a worker that is to take over, of the one that it takes over from; `nonce` tells it when that is itself. */
-  | { ask: 'key'; nonce: string }
+
+/**
+ * Asked by a worker that is to take over, of the one that is active, with a port for the key. `nonce` tells the one who asks when
+ * that is itself: the browser has ended it and started it again.
+ */
+export interface HandOver {
+  ask: 'hand-over'
+  nonce: string
+}
 
 /** The session as pages may know it. */
 export interface WorkerState {
@@ -91,11 +98,15 @@ export function readQuestion(data: unknown): Question | null {
     case 'sign-out':
     case 'refresh':
       return { ask: content.ask }
-    case 'key':
-      return typeof content.nonce === 'string' ? { ask: 'key', nonce: content.nonce } : null
     default:
       return null
   }
+}
+
+export function readHandOver(data: unknown): HandOver | null {
+  const content = contentOf(data)
+  if (content?.ask !== 'hand-over' || typeof content.nonce !== 'string') return null
+  return { ask: 'hand-over', nonce: content.nonce }
 }
 
 export function readAnswer(data: unknown): Answer | null {

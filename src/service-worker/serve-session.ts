@@ -110,8 +110,6 @@ export function serveSession(options: ServeSessionOptions = {}): AuthFetch {
         return api.refresh()
       case 'state':
         return question.isUncontrolled ? worker.clients.claim() : undefined
-      case 'key':
-        return undefined
       default:
         return question satisfies never
     }

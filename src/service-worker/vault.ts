@@ -8,14 +8,14 @@ import { createId } from '../id.ts'
 import { expected } from '../option-check.ts'
 import type { TokenStore } from '../ports.ts'
 import { indexedDbStore } from '../stores/indexeddb.ts'
-import { message, readQuestion } from './protocol.ts'
+import { type HandOver, message, readHandOver } from './protocol.ts'
 import type { WorkerMessageEvent, WorkerScope } from './scope.ts'
 
 export interface Vault {
   readonly store: TokenStore
   /** Resolves once it is known which key seals the session. */
   readonly opened: Promise<unknown>
-  /** Answers a successor's question; says whether it was one. */
+  /** Answers a successor; says whether it was one. */
   handOver(event: WorkerMessageEvent): boolean
 }
 
@@ -31,19 +31,19 @@ export function openVault(worker: WorkerScope, secret: string | undefined): Vaul
     throw expected('key', `a random text of at least ${LEAST_CHARACTERS} characters`)
   }
   const nonce = createId()
-  const key = secret === undefined ? inheritedKey(worker, nonce) : derivedKey(secret)
+  const handed = askForKey(worker.registration.active, nonce)
+  const key = secret === undefined ? handed.then((theirs) => theirs ?? newKey()) : derivedKey(secret)
   return {
     // Workers of other scopes have other keys.
     store: indexedDbStore({ name: `relatch:${worker.registration.scope}`, key }),
     opened: key,
     handOver({ data, source, ports: [port] }) {
-      const question = readQuestion(data)
-      if (question?.ask !== 'key') return false
-      // Nobody but a worker that runs this very script. The port is that worker's own; a page cannot make a source of this kind.
-      if (secret !== undefined || !port || !isSameScript(worker, source)) return true
-      if (question.nonce === nonce) port.postMessage(null)
-      else key.then((handed) => port.postMessage(handed)).catch(() => {})
-      return true
+      const asked = readHandOver(data)
+      // Nobody but a worker that runs this very script; a page can make neither the source nor the port of one.
+      if (asked === null || port === undefined || !isSameScript(worker, source)) return false
+      if (asked.nonce === nonce || secret !== undefined) port.postMessage(null)
+      else key.then((ours) => port.postMessage(ours)).catch(() => {})
+      return asked.nonce !== nonce
     },
   }
 }
@@ -63,24 +63,24 @@ async function derivedKey(secret: string): Promise<CryptoKey> {
   return crypto.subtle.deriveKey(hkdf, material, AES, false, [...USES])
 }
 
-/**
- * The key of the worker that is active now, or a new one where there is none, or where that is this worker itself: the browser
- * had ended it, and its memory is gone.
- */
-async function inheritedKey({ registration: { active } }: WorkerScope, nonce: string): Promise<CryptoKey> {
-  const handed = active && (await askForKey(active, nonce))
-  return handed instanceof CryptoKey ? handed : crypto.subtle.generateKey(AES, false, [...USES])
-}
+const newKey = (): Promise<CryptoKey> => crypto.subtle.generateKey(AES, false, [...USES])
 
-function askForKey(active: ServiceWorker, nonce: string): Promise<unknown> {
+/**
+ * Tells the worker that is active now that there is a successor, and has its key. null: there is none, or it has none to give, or
+ * it is this very worker, which the browser had ended: then what was in memory is gone.
+ */
+async function askForKey(active: ServiceWorker | null, nonce: string): Promise<CryptoKey | null> {
+  if (active === null) return null
   const { port1, port2 } = new MessageChannel()
-  return new Promise<unknown>((resolve) => {
+  const answer = await new Promise<unknown>((resolve) => {
     const cancel = after(HAND_OVER_MS, () => resolve(null))
     // By a port, because Firefox drops what a worker posts to one that is still being installed.
     port1.onmessage = ({ data }) => {
       cancel()
       resolve(data)
     }
-    active.postMessage(message({ ask: 'key', nonce }), [port2])
-  }).finally(() => port1.close())
+    active.postMessage(message<HandOver>({ ask: 'hand-over', nonce }), [port2])
+  })
+  port1.close()
+  return answer instanceof CryptoKey ? answer : null
 }

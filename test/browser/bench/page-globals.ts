@@ -54,6 +54,10 @@ declare global {
     init?: RequestInit,
   ) => Promise<[status: number | string, reason?: string | null]>
 
+  // With pages/thief.js:
+  var ways: string[]
+  var steal: (way: string) => Promise<string>
+
   // With pages/bodies.js:
   var post: (kind: string) => Promise<{ status: number; sent: unknown; received: unknown }>
 }
