@@ -74,7 +74,7 @@ function request(
     call.signal?.throwIfAborted()
     call.tell = tellerOf(events, call)
     const answer = carry(pipeline, call)
-    return call.tell === null ? answer : told(call.tell, answer)
+    return call.tell === null ? answer : told(call.tell, call.signal, answer)
   } catch (error) {
     return Promise.reject(error)
   }

@@ -15,8 +15,8 @@ export type RequestStage =
   | { stage: 'resumed' }
   /** The caller has its response. */
   | { stage: 'ended'; status: number }
-  /** The call was rejected; `code` where that was with an `AuthError`. */
-  | { stage: 'failed'; code?: AuthErrorCode }
+  /** The call was rejected; `code` where that was with an `AuthError`, `abortedBy` where the caller's signal had been aborted. */
+  | { stage: 'failed'; code?: AuthErrorCode; abortedBy?: 'caller' | 'timeout' }
 
 /** How a call tells of its stages. */
 export type Tell = (stage: RequestStage) => void
@@ -38,7 +38,10 @@ export interface AuthEvents {
   }
   /** Newer tokens that someone else got (another tab, another process) were taken over. */
   adopted: { sessionId: string; version: number }
-  /** A stage in the life of a request, for traces: several a call, and nothing is made of them where nobody listens. */
+  /**
+   * A stage in the life of a request, for traces: several a call, and nothing is made of them where nobody listens. `request` is the
+   * same object in every event of a call.
+   */
   request: { requestId: string; request: RequestSummary } & RequestStage
   /** A request that had a 401 now has its answer. */
   recovered: { request: RequestSummary; status: number; sends: number; durationMs: number }

@@ -41,6 +41,8 @@ export interface Call {
   explain: (() => AuthFailure) | null
   /** Whom to tell what becomes of it; null = nobody listens. */
   tell: Tell | null
+  /** What `summaryOf` has made; null = nobody has asked. */
+  summary: RequestSummary | null
 }
 
 /** By shape, because a Request may be another realm's or another package's. */
@@ -97,12 +99,19 @@ export function openCall(
     failure: null,
     explain: null,
     tell: null,
+    summary: null,
   }
 }
 
-/** The call as callbacks and events may see it: query, fragment and userinfo can hold secrets. */
-export const summaryOf = ({ method, url }: Pick<Call, 'method' | 'url'>): RequestSummary =>
-  Object.freeze({ method: method.toUpperCase(), url: url.origin + url.pathname })
+/**
+ * The call as callbacks and events may see it: query, fragment and userinfo can hold secrets. One object a call, by which a trace
+ * knows the events of a request.
+ */
+export function summaryOf(call: Pick<Call, 'method' | 'url' | 'summary'>): RequestSummary {
+  const { method, url } = call
+  call.summary ??= Object.freeze({ method: method.toUpperCase(), url: url.origin + url.pathname })
+  return call.summary
+}
 
 /** What the breaker counts by. */
 export const endpointOf = ({ method, url }: Call): string => `${method} ${url.origin}${url.pathname}`

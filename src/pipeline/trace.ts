@@ -5,20 +5,25 @@ import type { Events, RequestStage, Tell } from '../events.ts'
 import { createId } from '../id.ts'
 import { type Call, summaryOf } from './call.ts'
 
-export function tellerOf(events: Events, call: Pick<Call, 'method' | 'url'>): Tell | null {
+export function tellerOf(events: Events, call: Call): Tell | null {
   if (!events.isHeard('request')) return null
   const named = { requestId: createId(), request: summaryOf(call) }
   return (stage) => events.emit('request', { ...named, ...stage })
 }
 
 /** The same promise, its end told of. */
-export async function told(tell: Tell, answer: Promise<Response>): Promise<Response> {
+export async function told(tell: Tell, signal: Call['signal'], answer: Promise<Response>): Promise<Response> {
   try {
     const response = await answer
     tell({ stage: 'ended', status: response.status })
     return response
   } catch (error) {
-    tell({ stage: 'failed', ...(isAuthError(error) && { code: error.code }) })
+    const isTimeout = signal?.reason?.name === 'TimeoutError'
+    tell({
+      stage: 'failed',
+      ...(isAuthError(error) && { code: error.code }),
+      ...(signal?.aborted && { abortedBy: isTimeout ? 'timeout' : 'caller' }),
+    })
     throw error
   }
 }

@@ -100,6 +100,29 @@ it('E1 a call that fails, with our code or with none', async () => {
   expect(stagesOf(offline.told)).toEqual(['sent 1', 'failed'])
 })
 
+it('A1 E1 a call that its caller has ended says so, and whether it was for the time that it took', async () => {
+  const never = ({ init }: { init: RequestInit | undefined }): Promise<Response> =>
+    new Promise((_, reject) => init?.signal?.addEventListener('abort', () => reject(init.signal?.reason)))
+  const { api, told } = await client({}, never)
+  const left = new AbortController()
+  const call = rejectionOf(api('/x', { signal: left.signal }))
+  left.abort(new Error('The user went elsewhere'))
+  await call
+  await rejectionOf(api('/x', { signal: AbortSignal.timeout(1) }))
+  expect(stagesOf(told)).toEqual(['sent 1', 'failed caller', 'sent 1', 'failed timeout'])
+})
+
+it('E1 every event of a call holds the same request', async () => {
+  const { api, told } = await client({ onPermissionDenied: () => {} }, ({ credential }) =>
+    credential === 'Bearer old' ? unauthorized() : forbidden(),
+  )
+  const others = (['denied', 'recovered'] as const).map((event) => eventsOf(api, event))
+  await Promise.all([api('/x'), api('/x')])
+  const requests = new Set(told.map(({ request }) => request))
+  expect(requests.size).toBe(2)
+  for (const payloads of others) expect(new Set(payloads.map(({ request }) => request))).toEqual(requests)
+})
+
 it('E1 calls that are none of our business, and those that were aborted before, have no stages', async () => {
   const { api, told } = await client({}, () => ok())
   await api('https://other.example/')
