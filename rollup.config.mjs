@@ -12,6 +12,7 @@ const entries = {
   devtools: 'devtools/index',
   ky: 'adapters/ky',
   oauth: 'oauth/index',
+  otel: 'adapters/otel',
   react: 'adapters/react',
   'schemes/api-key': 'schemes/api-key',
   'schemes/basic': 'schemes/basic',

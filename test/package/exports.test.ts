@@ -25,6 +25,7 @@ const publicNames: Record<string, string[]> = {
   'relatch/service-worker': ['createWorkerAuthFetch', 'serveSession'],
   'relatch/ky': ['createKy'],
   'relatch/oauth': ['oauthClient', 'resourceMetadata'],
+  'relatch/otel': ['instrumentAuthFetch'],
   'relatch/react': ['useAuthSession'],
   'relatch/schemes/api-key': ['apiKey'],
   'relatch/schemes/basic': ['basic', 'basicCredentials'],

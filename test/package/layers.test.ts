@@ -123,13 +123,14 @@ describe('globals', () => {
       ...['window', 'document', 'location', 'navigator', 'localStorage', 'sessionStorage', 'indexedDB', 'caches'],
       ...['fetch', 'BroadcastChannel', 'addEventListener', 'console', ...time],
     ]
-    // Each of them becomes a getter that notes who asked: our files only, since Node and ky have their own reasons.
+    // Each of them becomes a getter that notes who asked: our files only, since Node, ky and OpenTelemetry have their own reasons.
     const script = `
       const touched = []
       for (const name of ${JSON.stringify(watched)}) {
         const value = globalThis[name]
         const get = () => {
-          if (new Error().stack.includes('/dist/')) touched.push(name)
+          const isOurs = (line) => line.includes('/dist/') && !line.includes('/node_modules/')
+          if (new Error().stack.split('\\n').some(isOurs)) touched.push(name)
           return value
         }
         Object.defineProperty(globalThis, name, { get, configurable: true })

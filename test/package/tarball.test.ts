@@ -21,6 +21,7 @@ const expectedFiles = [
     'index',
     'ky',
     'oauth',
+    'otel',
     'react',
     'schemes/api-key',
     'schemes/basic',
