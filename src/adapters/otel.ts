@@ -257,7 +257,7 @@ class Meters {
     this.denials = count('relatch.denials', 'request', 'Requests that were denied with a 403.')
     this.loginPrompts = count('relatch.login.prompts', 'prompt', 'How often somebody was asked to log in.')
     this.adoptions = count('relatch.adoptions', 'adoption', 'How often tokens that someone else got were taken over.')
-    this.storeFailures = count('relatch.store.failures', 'failure', 'Operations of the token store that failed.')
+    this.storeFailures = count('relatch.store.failures', 'failure', 'How often the token store began to fail.')
   }
 
   /** Whether this has not been counted yet. */

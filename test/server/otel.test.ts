@@ -472,6 +472,12 @@ describe('the providers', () => {
     end()
   })
 
+  it('are asked for nothing where there is no AuthFetch', () => {
+    for (const other of [undefined, null, {}, fetch]) {
+      expect(() => instrumentAuthFetch(other as never)).toThrow(expect.objectContaining({ code: 'ERR_AUTH_FETCH' }))
+    }
+  })
+
   it('O4 come from no prototype', async () => {
     const other = telemetry()
     Object.assign(Object.prototype, { tracerProvider: other.tracerProvider, meterProvider: other.meterProvider })
