@@ -19,6 +19,7 @@ const entries = {
   'schemes/cookie': 'schemes/cookie',
   'schemes/dpop': 'schemes/dpop',
   'service-worker': 'service-worker/index',
+  'stores/cookies': 'stores/cookies',
   'stores/file': 'stores/file',
   'stores/indexeddb': 'stores/indexeddb',
   'stores/redis': 'stores/redis',
@@ -40,7 +41,7 @@ const chunks = {
 }
 const isShared = (id) => Object.values(chunks).some((files) => files.test(id))
 const entriesOwn =
-  /\/build\/(?:adapters\/|devtools\/|oauth\/|service-worker\/|testing\/|schemes\/(?!bearer)|stores\/(?!memory)|coordination\/(?:file|redis|unstorage)-)/
+  /\/build\/(?:adapters\/|devtools\/|oauth\/|service-worker\/|testing\/|schemes\/(?!bearer)|stores\/(?!memory)|coordination\/(?:cookie|file|redis|unstorage)-)/
 
 const manualChunks = (id) => {
   const shared = Object.keys(chunks).find((name) => chunks[name].test(id))

@@ -31,6 +31,7 @@ const publicNames: Record<string, string[]> = {
   'relatch/schemes/basic': ['basic', 'basicCredentials'],
   'relatch/schemes/cookie': ['cookie'],
   'relatch/schemes/dpop': ['dpop'],
+  'relatch/stores/cookies': ['cookieSessions'],
   'relatch/stores/file': ['fileStore'],
   'relatch/stores/indexeddb': ['indexedDbStore'],
   'relatch/stores/redis': ['redisStore'],

@@ -27,6 +27,7 @@ const expectedFiles = [
     'schemes/basic',
     'schemes/cookie',
     'schemes/dpop',
+    'stores/cookies',
     'stores/file',
     'stores/indexeddb',
     'stores/redis',

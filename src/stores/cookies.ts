@@ -1,0 +1,255 @@
+/**
+ * Sessions in HttpOnly cookies, encrypted, for servers that make one AuthFetch for each request. A cookie is as old as the request
+ * that brought it, so that the process remembers what came after it; what no process can know is what another one did meanwhile.
+ */
+import { wallNow } from '../clock.ts'
+import {
+  type CookieAttributes,
+  type CookieSpot,
+  type RequestCookies,
+  readChunks,
+  TooLarge,
+  writeChunks,
+} from '../coordination/cookie-chunks.ts'
+import { MemoryLeases } from '../coordination/cookie-lease.ts'
+import { CookieMemory } from '../coordination/cookie-memory.ts'
+import { cookieSeal, type Seal } from '../coordination/cookie-seal.ts'
+import { leaseLock } from '../coordination/lease.ts'
+import { jsonObject } from '../http/json.ts'
+import { expected, ownOptions } from '../option-check.ts'
+import type { LockOptions, StoredSession, TokenStore } from '../ports.ts'
+import { own, readStoredSession } from '../tokens.ts'
+
+export type { CookieAttributes, RequestCookies }
+
+export interface CookieSessionsOptions {
+  /**
+   * At least 32 characters at random, the same in every process: `openssl rand -base64 32`. Of several the first encrypts and all
+   * decrypt; to change it, put the new one in front and leave the old one for `maxAgeSeconds`.
+   */
+  secret: string | readonly string[]
+  /**
+   * The name of the cookie; a session that is too large for one goes on in `<name>.1` and so on. Default: `__Host-relatch`, which
+   * browsers take from this very host over https only; `__Secure-relatch` with a `path` or `domain`; `relatch` where `secure` is
+   * false.
+   */
+  name?: string | undefined
+  /**
+   * How long the cookie lasts after the last sign-in or refresh, in seconds. The refresh token should last as long.
+   * @default 2 592 000
+   */
+  maxAgeSeconds?: number | undefined
+  /**
+   * Into how many cookies of 3800 bytes a session may go, 1 to 9. Each request carries them all: Node takes 16 KiB of headers, and
+   * many proxies 8 KiB. A session that is too large is a `store-failed`.
+   * @default 3
+   */
+  maxCookies?: number | undefined
+  /** @default '/' */
+  path?: string | undefined
+  /** Default: none, so that only this host gets it. */
+  domain?: string | undefined
+  /**
+   * `lax` keeps it off requests that other sites make, except when a user follows a link here.
+   * @default 'lax'
+   */
+  sameSite?: 'lax' | 'strict' | 'none' | undefined
+  /**
+   * Only over https. Chromium and Firefox count `http://localhost` among it, Safari does not.
+   * @default true
+   */
+  secure?: boolean | undefined
+}
+
+const OPTIONS = ['secret', 'name', 'maxAgeSeconds', 'maxCookies', 'path', 'domain', 'sameSite', 'secure'] as const
+const LEAST_SECRET = 32
+/** How often to look whether a holder's time is over; its release is heard of at once. */
+const POLL_MS = 100
+/** RFC 6265 §4.1.1: a token of RFC 9110 §5.6.2. */
+const COOKIE_NAME = /^[\w!#$%&'*.^`|~+-]{1,100}$/
+const NO_SEPARATOR = /^[!-:<-~]+$/
+
+/**
+ * Keeps each browser's session in a cookie of its own: HttpOnly, encrypted and authenticated (AES-256-GCM). Make it once, at module
+ * level, and a store for each request.
+ *
+ * Among the requests of one process there is one refresh at a time for a session, and a request whose cookie is behind gets the
+ * newest tokens: they are kept in memory until the browser is seen to have them. Where a response can set no cookies (it has
+ * started, or Next is rendering) a refresh is not lost: the next request that may sets the cookie. Several processes do not know of
+ * each other's refreshes: send each browser to the same one, or keep only an id in the cookie and the session in `redisStore`.
+ *
+ * @throws TypeError `ERR_INVALID_OPTION`, `ERR_UNKNOWN_OPTION`
+ * @example
+ * const sessions = cookieSessions({ secret: process.env.SESSION_SECRET ?? '' })
+ * const api = createAuthFetch({ baseUrl: 'https://api.example', store: sessions(await cookies()) })
+ */
+export function cookieSessions(options: CookieSessionsOptions): (cookies: RequestCookies) => TokenStore {
+  const given = ownOptions(options, OPTIONS)
+  const { secret, maxAgeSeconds = 2_592_000, maxCookies = 3 } = given
+  const secrets = typeof secret === 'string' ? [secret] : secret
+  if (!Array.isArray(secrets) || secrets.length === 0 || !secrets.every(isSecret))
+    throw expected('secret', `a text of at least ${LEAST_SECRET} characters, or an array of them`)
+  if (!Number.isSafeInteger(maxAgeSeconds) || maxAgeSeconds <= 0) throw expected('maxAgeSeconds', 'whole seconds')
+  if (!Number.isInteger(maxCookies) || maxCookies < 1 || maxCookies > 9) throw expected('maxCookies', '1 to 9')
+  const { name, attributes } = cookieOf(given)
+  const app: App = {
+    spot: { name, attributes: { ...attributes, maxAge: maxAgeSeconds }, most: maxCookies },
+    seal: cookieSeal([...secrets], name),
+    memory: new CookieMemory(maxAgeSeconds * 1000),
+    leases: new MemoryLeases(),
+    requests: new WeakMap(),
+  }
+  return (cookies) => {
+    if (typeof cookies?.get !== 'function' || typeof cookies.set !== 'function')
+      throw expected('cookies', 'the cookies of a request, with get() and set()')
+    return new CookieStore(app, cookies)
+  }
+}
+
+const isSecret = (value: unknown): boolean => typeof value === 'string' && value.length >= LEAST_SECRET
+
+function cookieOf(given: CookieSessionsOptions): { name: string; attributes: Omit<CookieAttributes, 'maxAge'> } {
+  const { path = '/', domain, sameSite = 'lax', secure = true } = given
+  if (typeof secure !== 'boolean') throw expected('secure', 'true or false')
+  if (!['lax', 'strict', 'none'].includes(sameSite)) throw expected('sameSite', "'lax', 'strict' or 'none'")
+  if (sameSite === 'none' && !secure) throw expected('sameSite', "'lax' or 'strict' where secure is false")
+  if (typeof path !== 'string' || !path.startsWith('/') || !NO_SEPARATOR.test(path)) throw expected('path', 'a path')
+  if (domain !== undefined && !(typeof domain === 'string' && NO_SEPARATOR.test(domain)))
+    throw expected('domain', 'a host name')
+  const isHosts = secure && path === '/' && domain === undefined
+  const { name = `${isHosts ? '__Host-' : secure ? '__Secure-' : ''}relatch` } = given
+  if (typeof name !== 'string' || !COOKIE_NAME.test(name)) throw expected('name', 'the name of a cookie')
+  // A browser would drop it without a word (RFC 6265bis §4.1.3).
+  if (/^__host-/i.test(name) && !isHosts)
+    throw expected('name', "one without __Host-: that asks for secure, for the path '/' and no domain")
+  if (/^__secure-/i.test(name) && !secure) throw expected('name', 'one without __Secure-: that asks for secure')
+  const attributes = { path, ...(domain !== undefined && { domain }), httpOnly: true as const, secure, sameSite }
+  return { name, attributes }
+}
+
+/** What all requests have in common. */
+interface App {
+  readonly spot: CookieSpot
+  readonly seal: Seal
+  readonly memory: CookieMemory
+  readonly leases: MemoryLeases
+  /** By the object that its cookies are: whoever makes two stores on it has one session. */
+  readonly requests: WeakMap<RequestCookies, BrowserCookie>
+}
+
+/** The cookie of one request. */
+interface BrowserCookie {
+  /** The session that it stands for, and the texts under which it does: some frameworks show what was set, some what was sent. */
+  opened: { readonly texts: readonly string[]; readonly session: StoredSession | null } | null
+  /** Whether this response can set no more cookies. */
+  isShut: boolean
+  hasComplained: boolean
+}
+
+class CookieStore implements TokenStore {
+  readonly #app: App
+  readonly #cookies: RequestCookies
+  readonly #cookie: BrowserCookie
+
+  constructor(app: App, cookies: RequestCookies) {
+    this.#app = app
+    this.#cookies = cookies
+    this.#cookie = app.requests.get(cookies) ?? { opened: null, isShut: false, hasComplained: false }
+    app.requests.set(cookies, this.#cookie)
+  }
+
+  async read(): Promise<StoredSession | null> {
+    await this.#open()
+    await this.#catchUp()
+    // A copy: whoever reads it may change it.
+    return readStoredSession(this.#standing())
+  }
+
+  async write(given: StoredSession | null, expectedVersion: number | null): Promise<boolean> {
+    const { memory } = this.#app
+    const next = readStoredSession(given)
+    const text = next ? await this.#sealed(next) : ''
+    await this.#open()
+    // Nothing is waited for from here on: what is compared is what is replaced.
+    const standing = this.#standing()
+    if ((standing?.version ?? null) !== expectedVersion) return false
+    const isSame = next !== null && standing?.sessionId === next.sessionId
+    const isSet = this.#set(text, next, (error) => {
+      // The browser has a cookie by which the next request finds the newest tokens here, or that there are none any more.
+      const isKept = next === null || (isSame && !(error instanceof TooLarge))
+      if (isKept || this.#cookie.hasComplained) return
+      // Told once, as a store that failed; whoever tries again then shall not do so for ever.
+      this.#cookie.hasComplained = true
+      throw error
+    })
+    if (standing && !isSame) memory.end(standing.sessionId, next === null && !isSet)
+    if (next) memory.keep(next)
+    return true
+  }
+
+  async lock<T>(task: (isHeld?: () => boolean) => Promise<T>, options: LockOptions): Promise<T> {
+    await this.#open()
+    const place = this.#app.leases.at(this.#cookie.opened?.session?.sessionId ?? this.#cookie)
+    return leaseLock(place, POLL_MS)(task, options)
+  }
+
+  /** What stands for this browser, once its cookie has been opened. */
+  #standing(): StoredSession | null {
+    const session = this.#cookie.opened?.session ?? null
+    return session && this.#app.memory.newestOf(session)
+  }
+
+  #text(): string {
+    return readChunks(this.#cookies, this.#app.spot)
+  }
+
+  #sealed(session: StoredSession): Promise<string> {
+    const { seal, spot } = this.#app
+    return seal.close(JSON.stringify({ session, expiresAt: wallNow() + spot.attributes.maxAge * 1000 }))
+  }
+
+  /** Looks what the cookie says, unless that is known. */
+  async #open(): Promise<void> {
+    for (let text = this.#text(); !this.#cookie.opened?.texts.includes(text); text = this.#text()) {
+      const session = await this.#unsealed(text)
+      this.#cookie.opened = { texts: [text], session }
+      if (session) this.#app.memory.see(session)
+    }
+  }
+
+  async #unsealed(text: string): Promise<StoredSession | null> {
+    const record = jsonObject(await this.#app.seal.open(text)) ?? {}
+    // A browser forgets it by then; a copy that somebody has taken must not be good for longer.
+    return Number(own(record, 'expiresAt')) > wallNow() ? readStoredSession(own(record, 'session')) : null
+  }
+
+  /** Puts into the cookie what was kept because another response could not. */
+  async #catchUp(): Promise<void> {
+    const { memory } = this.#app
+    const cookie = this.#cookie.opened?.session
+    if (!cookie || this.#cookie.isShut) return
+    if (memory.isCookieLeft(cookie.sessionId)) {
+      if (this.#set('', null)) memory.end(cookie.sessionId, false)
+      return
+    }
+    const newest = memory.newestOf(cookie)
+    if (newest === null || newest === cookie) return
+    const text = await this.#sealed(newest)
+    if (this.#cookie.opened?.session === cookie && memory.newestOf(cookie) === newest) this.#set(text, newest)
+  }
+
+  /** Sets the cookie to `text`, which stands for `session`. Says whether that was possible. */
+  #set(text: string, session: StoredSession | null, onFailure: (error: unknown) => void = () => {}): boolean {
+    const before = this.#text()
+    let isSet = true
+    try {
+      writeChunks(this.#cookies, this.#app.spot, text)
+    } catch (error) {
+      isSet = false
+      this.#cookie.isShut = true
+      onFailure(error)
+    }
+    this.#cookie.opened = { texts: [before, this.#text()], session }
+    return isSet
+  }
+}

@@ -1,0 +1,33 @@
+// S1 for cookies: two stores of one app on the cookies of one request, which show what was set or, as h3's do, what was sent.
+import { describe, it } from 'vitest'
+import { cookieSessions } from '../../src/stores/cookies.ts'
+import { describeTokenStore } from '../../src/testing/index.ts'
+import { Browser } from '../helpers/cookie-jar.ts'
+
+const runner = { describe, it }
+const NAME = '__Host-relatch'
+// The suite's largest session has an access token of 16 KiB, which in real requests no server would take.
+const sessions = cookieSessions({ secret: 'a secret of more than 32 characters, for tests', maxCookies: 9 })
+
+describeTokenStore(
+  'cookieSessions',
+  () => {
+    const browser = new Browser()
+    const cookies = browser.cookies()
+    return {
+      store: sessions(cookies),
+      sibling: () => sessions(cookies),
+      corrupt: () => void browser.kept.set(NAME, `${browser.kept.get(NAME)?.slice(0, -2)}AA`),
+    }
+  },
+  runner,
+)
+
+describeTokenStore(
+  'cookieSessions over cookies that go on showing what was sent',
+  () => {
+    const { cookies } = new Browser().request({ shows: 'sent' })
+    return { store: sessions(cookies), sibling: () => sessions(cookies) }
+  },
+  runner,
+)
