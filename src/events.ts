@@ -52,6 +52,11 @@ export interface AuthEvents {
   'signed-in': { sessionId: string; where: 'here' | 'elsewhere' }
   /** `over`: a refresh was refused for good. */
   'signed-out': { sessionId: string; reason: 'requested' | 'over' | 'elsewhere' }
+  /**
+   * The session that began speaks for another known `subject` than the last one, be there a sign-out between them or not. In a
+   * browser somebody else has signed in; on a server one instance serves several users, and that is a bug.
+   */
+  'subject-changed': { sessionId: string; previousSessionId: string }
   /** A one-shot body could not be sent again; the 401 was handed back, the refresh already done. */
   'not-replayed': { request: RequestSummary; limitBytes: number }
   /** The store threw, did not answer within its second, or refused; the session lives on in memory. */

@@ -3,7 +3,7 @@
  * measured from receipt, on a clock that nobody can set (T1).
  */
 import { monotonicNow, wallNow } from './clock.ts'
-import { own, type StoredSession, type TokenSet } from './tokens.ts'
+import { own, type StoredSession } from './tokens.ts'
 
 /**
  * A stored session as it lives in memory. Requests and refreshes remember the object: another one means other tokens. Its
@@ -50,8 +50,13 @@ export const isSameCredential = (a: StoredSession, b: StoredSession): boolean =>
   a.sessionId === b.sessionId &&
   (a.tokens === null ? b.tokens === null && a.version === b.version : a.tokens.accessToken === b.tokens?.accessToken)
 
+/** Tokens, or what is remembered of them. */
+interface Speaker {
+  subject?: unknown
+}
+
 /** Whether two token sets are known to speak for different people. */
-export const isOtherSubject = (a: TokenSet | null | undefined, b: TokenSet | null | undefined): boolean =>
+export const isOtherSubject = (a: Speaker | null | undefined, b: Speaker | null | undefined): boolean =>
   [a, b].every((tokens) => tokens && Object.hasOwn(tokens, 'subject')) && a?.subject !== b?.subject
 
 /** @param isFresh whether the tokens were issued just now, so that what is left is their whole lifetime */

@@ -12,7 +12,7 @@ import { asStored, bringToLife, isOtherSubject, isSameCredential, type Live } fr
 import type { TokenStore } from './ports.ts'
 import { carryOver, type ReceivedTokens, type StoredSession } from './tokens.ts'
 
-type Told = 'signed-in' | 'signed-out' | 'adopted' | 'refreshed' | 'refresh-failed' | 'store-failed'
+type Told = 'signed-in' | 'signed-out' | 'subject-changed' | 'adopted' | 'refreshed' | 'refresh-failed' | 'store-failed'
 
 /** What an engine tells: an event for everyone on it, or a change that only the snapshot shows. */
 export type Change = { [E in Told]: { event: E; payload: AuthEvents[E] } }[Told] | { event: 'status' }
@@ -44,6 +44,8 @@ export class Engine extends Medium {
   readonly #owner: ChangeListener
   #live: Live | null = null
   #ended: End | null = null
+  /** The last one whose subject was known, and that of it. */
+  #known: { sessionId: string; subject: unknown } | null = null
   #isVacant = false
   #epoch = 0
   /** What the store holds as far as we know; undefined = it has not been read yet. */
@@ -102,6 +104,10 @@ export class Engine extends Medium {
     else this.announce(change)
   }
 
+  #reportLater(change: Change): void {
+    void Promise.resolve().then(() => this.report(change))
+  }
+
   protected override onReading(reading: Reading): boolean {
     const before = this.#live
     if (reading === 'garbage' && before !== null) {
@@ -114,8 +120,8 @@ export class Engine extends Medium {
 
   protected override onFailure(payload: AuthEvents['store-failed']): void {
     super.onFailure(payload)
-    // A little later: the first failure may come before anybody can listen.
-    void Promise.resolve().then(() => this.report({ event: 'store-failed', payload }))
+    // The first failure may come before anybody can listen.
+    this.#reportLater({ event: 'store-failed', payload })
   }
 
   protected override async onRetry(): Promise<void> {
@@ -265,7 +271,13 @@ export class Engine extends Medium {
   }
 
   #begin(stored: StoredSession, isFresh: boolean): void {
+    const { sessionId, tokens } = stored
+    const known = this.#known
+    if (tokens && Object.hasOwn(tokens, 'subject')) this.#known = { sessionId, subject: tokens.subject }
     this.#become(bringToLife(stored, isFresh), null)
+    // Once it is all done: whoever hears of it may sign out.
+    if (known && isOtherSubject(known, tokens))
+      this.#reportLater({ event: 'subject-changed', payload: { sessionId, previousSessionId: known.sessionId } })
   }
 
   #end({ sessionId }: Live, reason: End['reason']): Change {

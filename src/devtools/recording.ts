@@ -18,6 +18,7 @@ const EVENTS = [
   'step-up',
   'signed-in',
   'signed-out',
+  'subject-changed',
   'not-replayed',
   'store-failed',
 ] as const satisfies readonly TimelineEvent[]

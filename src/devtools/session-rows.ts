@@ -99,6 +99,8 @@ export function createSessionRows(bursts: Bursts, onRefresh: () => void): Sessio
         const placed = note(at, 'signed out', reason, { reason, 'session id': sessionId })
         if (reason === 'elsewhere') attribute('signed-out', placed, at)
       },
+      'subject-changed': ({ sessionId, previousSessionId }, at) =>
+        void note(at, 'another user', '', { 'session id': sessionId, 'previous session id': previousSessionId }),
       'login-required': ({ reason, request }, at) =>
         void note(at, 'login required', reason, { reason, method: request.method, url: request.url }),
       'step-up': ({ acrValues, maxAgeSeconds, request }, at) =>

@@ -11,6 +11,7 @@ export const EVENTS: ReadonlyArray<keyof AuthEvents> = [
   'step-up',
   'signed-in',
   'signed-out',
+  'subject-changed',
   'not-replayed',
   'store-failed',
 ]

@@ -273,6 +273,14 @@ describe('a session', () => {
     await api.signIn({ accessToken: 'at-1' })
     await expect.poll(() => sketch(timeline)).toEqual(['signed in: here', 'store failed: write threw'])
   })
+
+  it('which another user has taken over', async () => {
+    const api = createAuthFetch({ baseUrl: 'https://api.test' })
+    const timeline = recorded(api)
+    for (const subject of ['ada', 'bob']) await api.signIn({ accessToken: 'at-1', subject })
+    expect(sketch(timeline).map((row) => row.split(':')[0])).toEqual(['signed in', 'signed in', 'another user'])
+    expect(JSON.stringify(sketch(timeline))).not.toMatch(/ada|bob/)
+  })
 })
 
 describe('bounds', () => {
