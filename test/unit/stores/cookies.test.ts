@@ -1,0 +1,398 @@
+// R11, R12, S1, S2, E1, E5: what rests in a browser's cookies, what of them is believed, and what the process remembers beside them.
+import fc from 'fast-check'
+import { describe, expect, it, vi } from 'vitest'
+import { createAuthFetch } from '../../../src/index.ts'
+import { type CookieSessionsOptions, cookieSessions } from '../../../src/stores/cookies.ts'
+import { Browser } from '../../helpers/cookie-jar.ts'
+import { fakeTime, pass } from '../../helpers/fake-time.ts'
+import { watch } from '../../helpers/watch.ts'
+
+const SECRET = 'a secret of more than 32 characters, for tests'
+const NAME = '__Host-relatch'
+const DAY_MS = 86_400_000
+
+const session = (version: number, sessionId: string = 'session-1', accessToken: string = `access-${version}`) => ({
+  sessionId,
+  version,
+  tokens: { accessToken, refreshToken: `refresh-${version}` },
+})
+const sessionsWith = (options: Partial<CookieSessionsOptions> = {}) => cookieSessions({ secret: SECRET, ...options })
+
+/** A browser that has the cookie of version 1, and the app that gave it. */
+async function signedIn(options: Partial<CookieSessionsOptions> = {}) {
+  const sessions = sessionsWith(options)
+  const browser = new Browser()
+  await sessions(browser.cookies()).write(session(1), null)
+  return { sessions, browser }
+}
+
+/** What a browser's next request reads. */
+const read = async (sessions: ReturnType<typeof cookieSessions>, browser: Browser) =>
+  sessions(browser.request().cookies).read()
+
+describe('the cookie', () => {
+  it('is HttpOnly, Secure, for this host, of this site, and for 30 days', async () => {
+    const { browser } = await signedIn()
+    expect([...browser.attributes]).toEqual([
+      [NAME, { path: '/', httpOnly: true, secure: true, sameSite: 'lax', maxAge: 2_592_000 }],
+    ])
+  })
+
+  it.each([
+    [{}, '__Host-relatch'],
+    [{ path: '/app' }, '__Secure-relatch'],
+    [{ domain: 'app.example' }, '__Secure-relatch'],
+    [{ secure: false }, 'relatch'],
+    [{ name: 'sid', sameSite: 'strict' as const, maxAgeSeconds: 60 }, 'sid'],
+  ])('with %o is called %s', async (options, name) => {
+    const { browser } = await signedIn(options)
+    const { name: _, maxAgeSeconds = 2_592_000, ...given } = options as CookieSessionsOptions
+    const defaults = { path: '/', httpOnly: true, secure: true, sameSite: 'lax', maxAge: maxAgeSeconds }
+    expect([...browser.attributes]).toEqual([[name, { ...defaults, ...given }]])
+  })
+
+  it('E1 shows nothing of what it holds, and is another one each time', async () => {
+    const [one, two] = [await signedIn(), await signedIn()]
+    const [a = '', b = ''] = [one, two].map(({ browser }) => browser.kept.get(NAME))
+    expect(a).toMatch(/^1\.[\w-]+$/)
+    expect(a.length).toBe(b.length)
+    expect(a.slice(0, 20)).not.toBe(b.slice(0, 20))
+    for (const word of ['access-1', 'refresh-1', 'session-1'])
+      expect(atob(a.slice(2).replaceAll('-', '+').replaceAll('_', '/'))).not.toContain(word)
+  })
+
+  it('goes on in as many as it takes, none beyond 4096 bytes with its name and attributes', async () => {
+    const { sessions, browser } = await signedIn()
+    expect(await sessions(browser.cookies()).write(session(2, 'session-1', 'a'.repeat(6000)), 1)).toBe(true)
+    expect([...browser.kept.keys()]).toEqual([NAME, `${NAME}.1`, `${NAME}.2`])
+    const attributes = '; Path=/; Max-Age=2592000; HttpOnly; Secure; SameSite=Lax; Domain='.length
+    for (const [name, value] of browser.kept) expect(name.length + value.length + attributes + 100).toBeLessThan(4096)
+    expect(await read(sessionsWith(), browser)).toEqual(session(2, 'session-1', 'a'.repeat(6000)))
+  })
+
+  it('takes away the ones that it no longer needs, and all of them with the session', async () => {
+    const { sessions, browser } = await signedIn()
+    await sessions(browser.cookies()).write(session(2, 'session-1', 'a'.repeat(6000)), 1)
+    await sessions(browser.cookies()).write(session(3), 2)
+    expect([...browser.kept.keys()]).toEqual([NAME])
+    await sessions(browser.cookies()).write(session(4, 'session-1', 'a'.repeat(6000)), 3)
+    await sessions(browser.cookies()).write(null, 4)
+    expect([...browser.kept.keys()]).toEqual([])
+  })
+
+  it('is not confused by a rest that an older one has left behind', async () => {
+    const { browser } = await signedIn()
+    browser.kept.set(`${NAME}.1`, 'left-behind').set(`${NAME}.2`, 'left-behind')
+    expect(await read(sessionsWith(), browser)).toEqual(session(1))
+  })
+})
+
+describe('E5 S1 what is not ours reads as nothing', () => {
+  it.each<[string, (value: string) => string]>([
+    ['an empty text', () => ''],
+    ['a text', () => 'hello'],
+    ['a removed end', (value) => value.slice(0, -4)],
+    ['another start', (value) => `1.AAAA${value.slice(6)}`],
+    ['characters that are not base64url', (value) => `${value.slice(0, 40)}=${value.slice(41)}`],
+    ['a JWE', () => 'eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIn0..AAAAAAAAAAAAAAAA.AAAA.AAAAAAAAAAAAAAAAAAAAAA'],
+  ])('%s', async (_, change) => {
+    const { sessions, browser } = await signedIn()
+    browser.kept.set(NAME, change(browser.kept.get(NAME) ?? ''))
+    expect(await read(sessions, browser)).toBeNull()
+    // And makes room for a new one.
+    expect(await sessions(browser.cookies()).write(session(7), null)).toBe(true)
+    expect(await read(sessions, browser)).toEqual(session(7))
+  })
+
+  it('each bit that was turned over', async () => {
+    const { browser } = await signedIn()
+    const value = browser.kept.get(NAME) ?? ''
+    const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+    const sessions = sessionsWith()
+    for (let at = 2; at < value.length - 1; at++) {
+      const other = letters[letters.indexOf(value[at] ?? '') ^ (1 << (at % 6))]
+      browser.kept.set(NAME, value.slice(0, at) + other + value.slice(at + 1))
+      expect(await read(sessions, browser)).toBeNull()
+    }
+  })
+
+  it('another secret, and another cookie of the same secret', async () => {
+    const { browser } = await signedIn()
+    expect(await read(sessionsWith({ secret: SECRET.toUpperCase() }), browser)).toBeNull()
+    browser.kept.set('other', browser.kept.get(NAME) ?? '')
+    expect(await read(sessionsWith({ name: 'other' }), browser)).toBeNull()
+    expect(await read(sessionsWith(), browser)).toEqual(session(1))
+  })
+
+  it('any text at all', async () => {
+    const sessions = sessionsWith()
+    const any = fc.oneof(fc.string({ unit: 'binary' }), fc.stringMatching(/^[1-9]\.[\w-]{0,80}$/))
+    await fc.assert(
+      fc.asyncProperty(any, any, async (first, second) => {
+        const browser = new Browser()
+        browser.kept.set(NAME, first).set(`${NAME}.1`, second)
+        expect(await read(sessions, browser)).toBeNull()
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  it.each([undefined, null, { value: undefined }, 5, {}])('cookies that give %o', async (given) => {
+    const store = sessionsWith()({ get: () => given as never, set: () => {} })
+    expect(await store.read()).toBeNull()
+  })
+})
+
+describe('secrets', () => {
+  it('of several the first encrypts, and all decrypt', async () => {
+    const [old, fresh] = [SECRET, `${SECRET} and newer`]
+    const { browser } = await signedIn({ secret: old })
+    const both = sessionsWith({ secret: [fresh, old] })
+    expect(await read(both, browser)).toEqual(session(1))
+    await both(browser.cookies()).write(session(2), 1)
+    expect(await read(sessionsWith({ secret: fresh }), browser)).toEqual(session(2))
+    expect(await read(sessionsWith({ secret: old }), browser)).toBeNull()
+  })
+
+  it.each([
+    ['secret', { secret: 'short' }],
+    ['secret', { secret: [] }],
+    ['secret', { secret: [SECRET, 'short'] }],
+    ['secret', { secret: undefined as never }],
+    ['name', { name: 'with space' }],
+    ['name', { name: 'a;b' }],
+    ['name', { name: NAME, path: '/app' }],
+    ['name', { name: NAME, domain: 'app.example' }],
+    ['name', { name: '__Secure-x', secure: false }],
+    ['maxAgeSeconds', { maxAgeSeconds: 0 }],
+    ['maxAgeSeconds', { maxAgeSeconds: 1.5 }],
+    ['maxCookies', { maxCookies: 0 }],
+    ['maxCookies', { maxCookies: 10 }],
+    ['path', { path: 'app' }],
+    ['path', { path: '/a;Domain=evil.example' }],
+    ['domain', { domain: 'a b' }],
+    ['sameSite', { sameSite: 'Lax' as never }],
+    ['sameSite', { sameSite: 'none' as const, secure: false }],
+    ['secure', { secure: 'yes' as never }],
+  ])('E1 a wrong %s is a TypeError that does not say what was given', (option, options) => {
+    let thrown: unknown
+    try {
+      sessionsWith(options)
+    } catch (error) {
+      thrown = error
+    }
+    expect(thrown).toMatchObject({ name: 'TypeError', code: 'ERR_INVALID_OPTION' })
+    expect(String(thrown)).toContain(`\`${option}\``)
+    for (const value of [SECRET, 'short']) expect(String(thrown)).not.toContain(value)
+  })
+
+  it('an unknown option, and what is no cookies at all', () => {
+    const code = 'ERR_UNKNOWN_OPTION'
+    expect(() => sessionsWith({ maxAge: 5 } as never)).toThrow(expect.objectContaining({ code }))
+    for (const cookies of [undefined, {}, { get() {} }])
+      expect(() => sessionsWith()(cookies as never)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }))
+  })
+})
+
+describe('requests that are under way together', () => {
+  it('C1 the one whose cookie is old reads the newest, and gives the browser that', async () => {
+    const { sessions, browser } = await signedIn()
+    const [first, late] = [browser.request(), browser.request()]
+    expect(await sessions(first.cookies).write(session(2), 1)).toBe(true)
+    expect(await sessions(late.cookies).read()).toEqual(session(2))
+    expect(late.sets).toHaveLength(1)
+    late.arrive()
+    // Another process reads the same of it.
+    expect(await read(sessionsWith(), browser)).toEqual(session(2))
+  })
+
+  it.each(['set', 'sent'] as const)(
+    'R12 of two writers one wins, with cookies that show what was %s',
+    async (shows) => {
+      const { sessions, browser } = await signedIn()
+      const stores = [1, 2, 3].map(() => sessions(browser.request({ shows }).cookies))
+      for (const store of stores) expect(await store.read()).toEqual(session(1))
+      const wins = await Promise.all(stores.map((store, index) => store.write(session(2 + index), 1)))
+      expect(wins.filter(Boolean)).toHaveLength(1)
+      const winner = session(2 + wins.indexOf(true))
+      for (const store of stores) expect(await store.read()).toEqual(winner)
+    },
+  )
+
+  it('R12 one that comes late with the cookie of a session that was signed out reads nothing', async () => {
+    const { sessions, browser } = await signedIn()
+    const [out, late] = [browser.request(), browser.request()]
+    await sessions(out.cookies).write(null, 1)
+    const store = sessions(late.cookies)
+    expect(await store.read()).toBeNull()
+    expect(await store.write(session(2), 1)).toBe(false)
+    // What the browser has by now is not its to touch.
+    expect(late.sets).toEqual([])
+  })
+
+  it('R12 the cookie of a session that another has replaced is worth nothing, and does not lead to the other', async () => {
+    const { sessions, browser } = await signedIn()
+    // As somebody has it who has planted it, and waits for a user to sign in over it.
+    const [signIn, planted] = [browser.request(), browser.request()]
+    await sessions(signIn.cookies).write(session(1, 'session-2'), 1)
+    signIn.arrive()
+    expect(await sessions(planted.cookies).read()).toBeNull()
+    expect(planted.sets).toEqual([])
+    expect(await read(sessions, browser)).toEqual(session(1, 'session-2'))
+  })
+
+  it('an answer that arrives after a newer one is put right by the next request', async () => {
+    const { sessions, browser } = await signedIn()
+    const [first, second] = [browser.request(), browser.request()]
+    await sessions(first.cookies).write(session(2), 1)
+    await sessions(second.cookies).write(session(3), 2)
+    second.arrive()
+    first.arrive()
+    const next = browser.request()
+    expect(await sessions(next.cookies).read()).toEqual(session(3))
+    next.arrive()
+    expect(await read(sessionsWith(), browser)).toEqual(session(3))
+  })
+
+  it('a request that changes nothing sets nothing', async () => {
+    const { sessions, browser } = await signedIn()
+    const request = browser.request()
+    const store = sessions(request.cookies)
+    for (let time = 0; time < 3; time++) await store.read()
+    await store.lock?.(async () => store.read(), { waitMs: 1000, holdMs: 1000 })
+    expect(await store.write(session(9), 5)).toBe(false)
+    expect(request.sets).toEqual([])
+  })
+
+  it('what is set is what is kept, when two writers seal at the same time', async () => {
+    const { sessions, browser } = await signedIn()
+    for (let version = 1; version < 40; version++) {
+      const request = browser.request()
+      const store = sessions(request.cookies)
+      await Promise.all([store.write(session(version + 1), version), sessions(request.cookies).read(), store.read()])
+      request.arrive()
+      expect(await read(sessionsWith(), browser)).toEqual(session(version + 1))
+    }
+  })
+})
+
+describe('R11 a response that can set no cookies', () => {
+  it('loses no refresh: others read it at once, and the next one that may sets it', async () => {
+    const { sessions, browser } = await signedIn()
+    const rendering = browser.request({ isReadOnly: true })
+    const store = sessions(rendering.cookies)
+    expect(await store.write(session(2), 1)).toBe(true)
+    expect(await store.read()).toEqual(session(2))
+    expect(await sessions(browser.request({ isReadOnly: true }).cookies).read()).toEqual(session(2))
+    const next = browser.request()
+    expect(await sessions(next.cookies).read()).toEqual(session(2))
+    next.arrive()
+    expect(await read(sessionsWith(), browser)).toEqual(session(2))
+  })
+
+  it('loses no sign-out', async () => {
+    const { sessions, browser } = await signedIn()
+    expect(await sessions(browser.request({ isReadOnly: true }).cookies).write(null, 1)).toBe(true)
+    expect(await sessions(browser.request({ isReadOnly: true }).cookies).read()).toBeNull()
+    expect(browser.kept.size).toBe(1)
+    const next = browser.request()
+    expect(await sessions(next.cookies).read()).toBeNull()
+    next.arrive()
+    expect(browser.kept.size).toBe(0)
+    // Once: the next one may bring a cookie that somebody has signed in with since.
+    const after = browser.request()
+    await sessions(after.cookies).read()
+    expect(after.sets).toEqual([])
+  })
+
+  it('a set that rejects later is a response that got lost, and no unhandled rejection', async () => {
+    const { sessions, browser } = await signedIn()
+    const { cookies } = browser.request()
+    const store = sessions({ get: cookies.get, set: () => Promise.reject(new Error('too late')) })
+    expect(await store.write(session(2), 1)).toBe(true)
+    expect(await read(sessions, browser)).toEqual(session(2))
+  })
+
+  it('S2 is told once where a session would begin, and ends in memory', async () => {
+    const sessions = sessionsWith()
+    const api = createAuthFetch({
+      baseUrl: 'https://api.example',
+      store: sessions(new Browser().request({ isReadOnly: true }).cookies),
+      fetch: async (_, init) => new Response(new Headers(init?.headers).get('authorization')),
+    })
+    const told = watch(api)
+    await api.signIn(session(1).tokens)
+    expect(await (await api('/me')).text()).toBe('Bearer access-1')
+    expect(told.of('store-failed')).toEqual([{ operation: 'write', reason: 'threw' }])
+  })
+
+  it('S2 is told once where a session is too large, and the session lives on in this process', async () => {
+    const { sessions, browser } = await signedIn()
+    const store = sessions(browser.request().cookies)
+    const large = session(2, 'session-1', 'a'.repeat(20_000))
+    await expect(store.write(large, 1)).rejects.toThrow('3 cookies')
+    expect(await store.read()).toEqual(session(1))
+    expect(await store.write(large, 1)).toBe(true)
+    expect(await read(sessions, browser)).toEqual(large)
+    expect(await read(sessionsWith(), browser)).toEqual(session(1))
+  })
+})
+
+describe('time', () => {
+  fakeTime()
+
+  it('T2 a cookie is worth nothing after its time, whoever kept it', async () => {
+    const { browser } = await signedIn({ maxAgeSeconds: 60 })
+    await pass(59_000)
+    expect(await read(sessionsWith(), browser)).toEqual(session(1))
+    await pass(2000)
+    expect(await read(sessionsWith(), browser)).toBeNull()
+  })
+
+  it('each write is the start of a new one', async () => {
+    const { sessions, browser } = await signedIn({ maxAgeSeconds: 60 })
+    await pass(50_000)
+    await sessions(browser.cookies()).write(session(2), 1)
+    await pass(50_000)
+    expect(await read(sessionsWith(), browser)).toEqual(session(2))
+  })
+
+  it('R11 what no response could set is kept for as long as the old cookie lasts', async () => {
+    const { sessions, browser } = await signedIn()
+    await sessions(browser.request({ isReadOnly: true }).cookies).write(session(2), 1)
+    vi.advanceTimersByTime(29 * DAY_MS)
+    expect(await read(sessions, browser)).toEqual(session(2))
+  })
+
+  it('what the browser has been seen to have is kept for requests on their way, and then forgotten', async () => {
+    const { sessions, browser } = await signedIn()
+    const late = new Browser()
+    late.kept.set(NAME, browser.kept.get(NAME) ?? '')
+    await sessions(browser.cookies()).write(session(2), 1)
+    await read(sessions, browser)
+    await pass(299_000)
+    expect(await read(sessions, late)).toEqual(session(2))
+    await pass(2000)
+    expect(await read(sessions, late)).toEqual(session(1))
+  })
+
+  it('R12 a sign-out is remembered for as long as the cookie lasts', async () => {
+    const { sessions, browser } = await signedIn()
+    const stolen = browser.request()
+    await sessions(browser.cookies()).write(null, 1)
+    vi.advanceTimersByTime(29 * DAY_MS)
+    expect(await sessions(stolen.cookies).read()).toBeNull()
+  })
+
+  it('of 10 000 sessions each at most, the oldest go first', async () => {
+    const { sessions, browser } = await signedIn()
+    await sessions(browser.request({ isReadOnly: true }).cookies).write(session(2), 1)
+    const visit = async (number: number): Promise<void> => {
+      await sessions(new Browser().cookies()).write(session(1, `other-${number}`), null)
+    }
+    for (let number = 1; number < 10_000; number++) await visit(number)
+    expect(await sessions(browser.request({ isReadOnly: true }).cookies).read()).toEqual(session(2))
+    await visit(10_000)
+    expect(await sessions(browser.request({ isReadOnly: true }).cookies).read()).toEqual(session(1))
+  })
+})
