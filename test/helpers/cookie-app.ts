@@ -86,9 +86,11 @@ export class CookieBrowser {
     this.#url = url
   }
 
-  async ask(path: string, method: string = 'GET'): Promise<string> {
+  /** What the app answers to a GET, or to a POST of a form. */
+  async ask(path: string, form?: Record<string, string>): Promise<string> {
     const cookie = [...this.kept].map(([name, value]) => `${name}=${value}`).join('; ')
-    const response = await fetch(new URL(path, this.#url), { method, headers: { cookie } })
+    const init = form && { method: 'POST', body: new URLSearchParams(form) }
+    const response = await fetch(new URL(path, this.#url), { ...init, headers: { cookie } })
     for (const line of response.headers.getSetCookie()) {
       const [[name, value] = ['', '']] = parse(line)
       if (/; Max-Age=0(;|$)/.test(line)) this.kept.delete(name)

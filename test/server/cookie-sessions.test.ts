@@ -23,7 +23,7 @@ const all = <T>(count: number, value: T): T[] => Array<T>(count).fill(value)
 
 async function signedIn(user: string): Promise<CookieBrowser> {
   const browser = new CookieBrowser(app.url)
-  await browser.ask(`/login/${user}`, 'POST')
+  await browser.ask(`/login/${user}`, {})
   auth.reset()
   app.failures.length = 0
   return browser
@@ -77,7 +77,7 @@ it('R12 C3 a sign-out wins over the requests that are under way, and over those 
   const browser = await signedIn('viewer')
   const old = new Map(browser.kept)
   auth.expireAccessTokens()
-  await Promise.all([...Array.from({ length: PARALLEL }, () => browser.ask('/me')), browser.ask('/logout', 'POST')])
+  await Promise.all([...Array.from({ length: PARALLEL }, () => browser.ask('/me')), browser.ask('/logout', {})])
   // Those that were under way may have set their cookie after the sign-out took it away: it is worth nothing.
   expect(await browser.ask('/me')).toBe('401')
   const late = new CookieBrowser(app.url)
@@ -94,6 +94,6 @@ it('two browsers are two sessions, whoever they are', async () => {
     expect(answers).toEqual([all(PARALLEL, 'viewer'), all(PARALLEL, 'admin')])
     expect([auth.stats.refreshes, auth.stats.reuses]).toEqual([2 * round, 0])
   }
-  await viewer.ask('/logout', 'POST')
+  await viewer.ask('/logout', {})
   expect([await viewer.ask('/me'), await admin.ask('/me')]).toEqual(['401', 'admin'])
 })
