@@ -9,8 +9,11 @@ import type { StoredSession } from '../tokens.ts'
 
 /** How many sessions at most, of each kind. */
 const MOST_SESSIONS = 10_000
-/** What the browser has been seen to have is kept for requests and responses that are still on their way. */
-const ON_THE_WAY_MS = 300_000
+/**
+ * What the browser has been seen to have is kept for requests and responses that are still on their way: an answer that took a
+ * minute may bring the older cookie back, and the next request may be one after lunch.
+ */
+const ON_THE_WAY_MS = 3_600_000
 
 export class CookieMemory {
   /** By session. What a browser may not have yet is needed for as long as the cookie that it has. */

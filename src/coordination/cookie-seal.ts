@@ -26,6 +26,8 @@ export function cookieSeal(secrets: readonly string[], name: string): Seal {
   let keys: readonly Promise<CryptoKey>[] | undefined
   const derived = (): readonly Promise<CryptoKey>[] => {
     keys ??= secrets.map(keyOf)
+    // Whoever uses one hears of its failure; one that nobody uses must not end the process.
+    for (const key of keys) key.catch(() => {})
     return keys
   }
   return {

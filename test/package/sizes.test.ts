@@ -9,6 +9,7 @@ const limits: Record<string, number> = {
   'stores/shared-tabs': 1510,
   'stores/web-storage': 1510,
   otel: 2000,
+  'stores/cookies': 3000,
   react: 300,
   oauth: 15_500,
   /** Both halves, of which a page and a worker have one each. */
