@@ -1,9 +1,9 @@
 // Runs before every command that a person types (the `pre…` scripts of package.json), so that a fresh clone needs
-// nothing but Node 20 and npm: it installs what is missing (with --clients the packages of test/clients too) and, with --build
-// and --playground, builds what is older than its source.
+// nothing but Node 20 and npm: it installs what is missing (with --clients the packages of test/clients too, with --frameworks those
+// of examples/frameworks) and, with --build and --playground, builds what is older than its source.
 // At this point nothing is installed: Node's own modules only, and nothing newer than Node 20.
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, realpathSync, rmSync, statSync, symlinkSync, utimesSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, realpathSync, rmSync, statSync, symlinkSync, utimesSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -27,6 +27,17 @@ if (process.argv.includes('--build')) {
 }
 if (process.argv.includes('--playground')) {
   refresh('build/playground/index.html', ['playground', 'dist/index.js', 'package-lock.json'], 'build:playground')
+}
+if (process.argv.includes('--frameworks')) {
+  install('examples/frameworks')
+  // A copy of what is published, where a link would find our React beside theirs. Not a dependency: see above.
+  const copy = path.join(root, 'examples/frameworks/node_modules/relatch')
+  if (changedAt(path.join(copy, 'dist/index.js')) < changedAt(path.join(root, 'dist/index.js'))) {
+    rmSync(copy, { recursive: true, force: true })
+    for (const part of ['package.json', 'dist']) {
+      cpSync(path.join(root, part), path.join(copy, part), { recursive: true })
+    }
+  }
 }
 
 /** What a folder's lock names, where it has changed since the last time. */
