@@ -34,14 +34,15 @@ export class Visitor {
   /** What the page has reported: errors that nobody handles, lines on the console. */
   readonly reports: string[] = []
 
-  constructor(page: Page, server: AuthServer, origin: string) {
+  constructor(page: Page, server: AuthServer, origin: string, expected?: RegExp) {
     this.page = page
     this.server = server
     this.#origin = origin
     page.setDefaultTimeout(STEP_MS)
     page.on('console', (message) => {
+      const text = message.text()
       // The browser's own words for an answer of 400 or above.
-      if (!message.text().startsWith('Failed to load resource')) this.reports.push(message.text())
+      if (!text.startsWith('Failed to load resource') && !expected?.test(text)) this.reports.push(text)
     })
     page.on('pageerror', (error) => this.reports.push(String(error)))
   }
@@ -55,7 +56,9 @@ export class Visitor {
     const isThere = (where: string, what: string) =>
       [...document.querySelectorAll(where)].some(({ textContent }) => textContent?.includes(what))
     await this.page.waitForFunction(isThere, {}, selector, text).catch(async () => {
-      const shown = await this.page.evaluate(() => `${location.pathname}${location.search}\n${document.body.textContent}`)
+      const shown = await this.page.evaluate(
+        () => `${location.pathname}${location.search}\n${document.body.textContent}`,
+      )
       expect.fail(`Expected "${text}" in ${selector}, and there is: ${shown}\n${this.reports.join('\n')}`)
     })
   }
@@ -104,8 +107,12 @@ export class Visitor {
   }
 }
 
-/** Checks and builds an app before the tests of a file; each `visit` is a server, a window and nobody signed in. */
-export function useApp(name: string): { visit(): Promise<Visitor> } {
+/**
+ * Checks and builds an app before the tests of a file; each `visit` is a server, a window and nobody signed in.
+ *
+ * @param expected lines on the console that are no defect
+ */
+export function useApp(name: string, expected?: RegExp): { visit(): Promise<Visitor> } {
   let browser: Browser
   beforeAll(async () => {
     await runScript(name, 'check')
@@ -122,7 +129,7 @@ export function useApp(name: string): { visit(): Promise<Visitor> } {
         await window.close()
         await server.close()
       })
-      return new Visitor(await window.newPage(), server, url)
+      return new Visitor(await window.newPage(), server, url, expected)
     },
   }
 }

@@ -5,16 +5,18 @@ import { useApp, type Visitor } from './app-world.ts'
 export interface AppFacts {
   /** Whether the router changes the URL before a page has its data, or when it has. It decides what the back button leads to. */
   changesUrl: 'first' | 'last'
+  /** What the framework itself writes to the console of an error that it shows. @default nothing */
+  logs?: RegExp
 }
 
 /** @param more what this app alone has to show; it gets what signs a visitor in */
 export function describeApp(
   name: string,
-  { changesUrl }: AppFacts,
+  { changesUrl, logs }: AppFacts,
   more?: (signedIn: (place: string, user?: string) => Promise<Visitor>) => void,
 ): void {
   describe(name, () => {
-    const { visit } = useApp(name)
+    const { visit } = useApp(name, logs)
 
     const signedIn = async (place: string, user = 'viewer'): Promise<Visitor> => {
       const visitor = await visit()

@@ -12,7 +12,8 @@ export const api = createAuthFetch({
       const { navigation, location } = router.state
       return `/login?${new URLSearchParams({ returnTo: createPath(navigation.location ?? location) })}`
     },
-    navigate: (url) => router.navigate(url.slice(location.origin.length)),
+    // flushSync: a form's `action` is a transition, and others wait for it, while it waits for the login.
+    navigate: (url) => router.navigate(url.slice(location.origin.length), { flushSync: true }),
   }),
   // What is thrown here rejects the call, and then the loader: the errorElement shows it.
   onPermissionDenied: async ({ problem, requiredScopes }) => {

@@ -1,4 +1,10 @@
-import { type ActionFunctionArgs, type LoaderFunctionArgs, useFetcher, useLoaderData } from 'react-router'
+import {
+  type ActionFunctionArgs,
+  type LoaderFunctionArgs,
+  useFetcher,
+  useLoaderData,
+  useRevalidator,
+} from 'react-router'
 import { load } from './api.ts'
 
 export async function loader({ request: { signal } }: LoaderFunctionArgs) {
@@ -10,8 +16,11 @@ export async function loader({ request: { signal } }: LoaderFunctionArgs) {
 }
 
 export async function action({ request }: ActionFunctionArgs) {
-  const { signal } = request
-  const body = JSON.stringify(Object.fromEntries(await request.formData()))
+  return order(await request.formData(), request.signal)
+}
+
+function order(form: FormData, signal: AbortSignal | null = null) {
+  const body = JSON.stringify(Object.fromEntries(form))
   return load('/api/orders', { method: 'POST', body, signal, headers: { 'content-type': 'application/json' } })
 }
 
@@ -19,6 +28,7 @@ export function Component() {
   const { me, orders } = useLoaderData<typeof loader>()
   // A fetcher and not <Form>: what it sends outlives the way to the login page.
   const fetcher = useFetcher()
+  const { revalidate } = useRevalidator()
   return (
     <>
       <h1>Orders of {me.name}</h1>
@@ -34,6 +44,11 @@ export function Component() {
         </label>
         <button type="submit">Add</button>
       </fetcher.Form>
+      {/* Without the router: an action of React's own. */}
+      <form action={(form) => order(form).then(revalidate)}>
+        <input type="hidden" name="item" value="Cake" />
+        <button type="submit">Some cake</button>
+      </form>
     </>
   )
 }

@@ -1,0 +1,27 @@
+import { Link, Outlet } from '@tanstack/react-router'
+import { useAuthSession } from 'relatch/react'
+import { api } from './api.ts'
+
+export function Layout() {
+  const { status } = useAuthSession(api)
+  return (
+    <>
+      <header>
+        <Link to="/">Home</Link>
+        <Link to="/orders">Orders</Link>
+        <Link to="/reports">Reports</Link>
+        <span className="session">
+          {status}
+          {status === 'signed-out' || (
+            <button type="button" onClick={api.signOut}>
+              Sign out
+            </button>
+          )}
+        </span>
+      </header>
+      <main>
+        <Outlet />
+      </main>
+    </>
+  )
+}
