@@ -72,6 +72,12 @@ export class Visitor {
     })
   }
 
+  /** Waits for so many redirects to the login page, as loginRedirect counts them. */
+  async wasSentToLogin(times: number): Promise<void> {
+    const isSo = (count: number) => JSON.parse(sessionStorage.getItem('relatch:redirects') ?? '[]').length === count
+    await this.page.waitForFunction(isSo, {}, times)
+  }
+
   /** Follows a link, as the router's own. */
   async follows(link: string): Promise<void> {
     await this.page.locator(`header a ::-p-text(${link})`).click()

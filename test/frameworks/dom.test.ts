@@ -1,3 +1,3 @@
 import { describeApp } from './describe-app.ts'
 
-describeApp('dom', { changesUrl: 'first' })
+describeApp('dom', { back: '401' })

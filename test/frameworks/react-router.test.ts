@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { describeApp } from './describe-app.ts'
 
-describeApp('react-router', { changesUrl: 'last' }, (signedIn) => {
+describeApp('react-router', { back: 'home' }, (signedIn) => {
   it("L2 a form's own action waits for the login, and the login page is shown all the same", async () => {
     const visitor = await signedIn('/orders')
     visitor.server.revokeSession()

@@ -1,3 +1,3 @@
 import { describeApp } from './describe-app.ts'
 
-describeApp('vue', { changesUrl: 'first' })
+describeApp('vue', { back: '401' })

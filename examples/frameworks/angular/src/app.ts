@@ -1,0 +1,29 @@
+import { Component, inject } from '@angular/core'
+import { RouterLink, RouterOutlet } from '@angular/router'
+import { API } from './api'
+import { authSession } from './auth-session'
+
+@Component({
+  selector: 'app-root',
+  imports: [RouterLink, RouterOutlet],
+  template: `
+    <header>
+      <a routerLink="/">Home</a>
+      <a routerLink="/orders">Orders</a>
+      <a routerLink="/reports">Reports</a>
+      <span class="session">
+        {{ session().status }}
+        @if (session().status !== 'signed-out') {
+          <button type="button" (click)="signOut()">Sign out</button>
+        }
+      </span>
+    </header>
+    <main>
+      <router-outlet />
+    </main>
+  `,
+})
+export class App {
+  protected readonly signOut = inject(API).signOut
+  protected readonly session = authSession()
+}
