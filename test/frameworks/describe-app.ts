@@ -138,9 +138,28 @@ export function describeApp(
       await visitor.wasSentToLogin(2)
       await visitor.follows('Home')
       await visitor.sees('Anybody may read this')
+      // The third: a new page, where nothing waits any more.
       await visitor.page.reload()
       await visitor.follows('Orders')
       await visitor.sees('login-loop', '[role=alert]')
+      expect(visitor.reports).toEqual([])
+    })
+
+    it('L2 who leaves the login page by a link is shown that requests wait for a login', async () => {
+      const visitor = await signedIn('/')
+      visitor.server.revokeSession()
+      await visitor.follows('Orders')
+      await visitor.isAt('/login?returnTo=%2Forders')
+      await visitor.follows('Home')
+      await visitor.sees('Anybody may read this')
+      await visitor.sees('login-required', 'header')
+      await visitor.follows('Sign in')
+      await visitor.isAt('/login')
+      await visitor.signsIn('viewer')
+      await visitor.isAt('/')
+      await visitor.sees('signed-in', 'header')
+      await visitor.follows('Orders')
+      await visitor.sees('Orders of viewer', 'h1')
       expect(visitor.reports).toEqual([])
     })
 

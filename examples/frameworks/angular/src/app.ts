@@ -1,4 +1,4 @@
-import { Component, inject } from '@angular/core'
+import { Component, computed, inject } from '@angular/core'
 import { RouterLink, RouterOutlet } from '@angular/router'
 import { API } from './api'
 import { authSession } from './auth-session'
@@ -13,8 +13,10 @@ import { authSession } from './auth-session'
       <a routerLink="/reports">Reports</a>
       <span class="session">
         {{ session().status }}
-        @if (session().status !== 'signed-out') {
+        @if (isSignedIn()) {
           <button type="button" (click)="signOut()">Sign out</button>
+        } @else {
+          <a routerLink="/login">Sign in</a>
         }
       </span>
     </header>
@@ -26,4 +28,5 @@ import { authSession } from './auth-session'
 export class App {
   protected readonly signOut = inject(API).signOut
   protected readonly session = authSession()
+  protected readonly isSignedIn = computed(() => ['signed-in', 'refreshing'].includes(this.session().status))
 }

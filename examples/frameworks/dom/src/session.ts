@@ -6,11 +6,15 @@ export function showSession(element: HTMLElement): () => void {
   const signOut = document.createElement('button')
   signOut.textContent = 'Sign out'
   signOut.addEventListener('click', api.signOut)
-  element.append(status, signOut)
+  const signIn = document.createElement('a')
+  signIn.textContent = 'Sign in'
+  signIn.href = '/login'
+  element.append(status, signOut, signIn)
 
   const show = () => {
     status.data = api.snapshot().status
-    signOut.hidden = status.data === 'signed-out'
+    signIn.hidden = ['signed-in', 'refreshing'].includes(status.data)
+    signOut.hidden = !signIn.hidden
   }
   show()
   return api.subscribe(show)

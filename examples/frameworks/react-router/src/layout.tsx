@@ -4,6 +4,7 @@ import { api } from './api.ts'
 
 export function Layout() {
   const { status } = useAuthSession(api)
+  const isSignedIn = status === 'signed-in' || status === 'refreshing'
   return (
     <>
       <header>
@@ -12,10 +13,12 @@ export function Layout() {
         <NavLink to="/reports">Reports</NavLink>
         <span className="session">
           {status}
-          {status === 'signed-out' || (
+          {isSignedIn ? (
             <button type="button" onClick={api.signOut}>
               Sign out
             </button>
+          ) : (
+            <NavLink to="/login">Sign in</NavLink>
           )}
         </span>
       </header>

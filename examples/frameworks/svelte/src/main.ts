@@ -1,0 +1,5 @@
+import '../../style.css'
+import { mount } from 'svelte'
+import App from './app.svelte'
+
+mount(App, { target: document.querySelector('#app') as Element })

@@ -1,0 +1,3 @@
+import { describeApp } from './describe-app.ts'
+
+describeApp('svelte', { back: '401' })
