@@ -78,6 +78,21 @@ export function describeApp(
       expect(visitor.reports).toEqual([])
     })
 
+    it('R7 an auth server that is down is shown, and costs nobody the session', async () => {
+      const visitor = await signedIn('/')
+      visitor.server.expireAccessTokens()
+      visitor.server.down = true
+      await visitor.follows('Orders')
+      await visitor.sees('refresh-unavailable', '[role=alert]')
+      await visitor.sees('signed-in', 'header')
+      visitor.server.heal()
+      await visitor.follows('Home')
+      await visitor.follows('Orders')
+      await visitor.sees('Orders of viewer', 'h1')
+      expect(visitor.server.stats).toMatchObject({ refreshes: 1, logins: 1 })
+      expect(visitor.reports).toEqual([])
+    })
+
     it('R9 L1 L3 a session that is over: one login, without leaving the page, and on to where the user was going', async () => {
       const visitor = await signedIn('/')
       visitor.server.revokeSession()

@@ -305,4 +305,22 @@ describe('the login page', () => {
     `)
     expect(outcome).toEqual({ pushed: ['/login?returnTo=%2Fcart'], visited: [], status: 200 })
   })
+
+  it('a guard waits for the store, and a snapshot does not', async () => {
+    const outcome = await told(`
+      import { createAuthFetch } from 'relatch'
+      import { isSignedIn } from './guard.ts'
+      const stored = (tokens) => ({
+        read: () => new Promise((resolve) => setImmediate(resolve, tokens && { sessionId: '1', version: 1, tokens })),
+        write: async () => true,
+      })
+      const outcome = []
+      for (const tokens of [ada, null]) {
+        const api = createAuthFetch({ baseUrl: 'https://api.example', store: stored(tokens) })
+        outcome.push(api.snapshot().status, await isSignedIn(api), api.snapshot().status)
+      }
+      tell(outcome)
+    `)
+    expect(outcome).toEqual(['signed-out', true, 'signed-in', 'signed-out', false, 'signed-out'])
+  })
 })

@@ -1,4 +1,4 @@
-import { InjectionToken, inject } from '@angular/core'
+import { DestroyRef, InjectionToken, inject } from '@angular/core'
 import { Router } from '@angular/router'
 import {
   type AuthFetch,
@@ -13,7 +13,7 @@ import { indexedDbStore } from 'relatch/stores/indexeddb'
 export const API = new InjectionToken<AuthFetch>('the session', {
   factory: () => {
     const router = inject(Router)
-    return createAuthFetch({
+    const api = createAuthFetch({
       refresh: refreshEndpoint({ url: '/token', clientId: 'web' }),
       store: indexedDbStore(),
       onLoginRequired: loginRedirect({
@@ -25,6 +25,8 @@ export const API = new InjectionToken<AuthFetch>('the session', {
         throw new Denied(denial, await denial.problem())
       },
     })
+    inject(DestroyRef).onDestroy(api.dispose)
+    return api
   },
 })
 
