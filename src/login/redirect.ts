@@ -21,6 +21,11 @@ export interface LoginRedirectOptions {
    * @default 'returnTo'
    */
   param?: string | undefined
+  /**
+   * Where the user is, as a path of this site, for a router that changes the URL only when a page has its data: the page that it
+   * is on the way to. Default: the address bar.
+   */
+  from?: (() => string) | undefined
   /** How to go there, for a router that does it without leaving the page. Default: `location.assign`. */
   navigate?: ((url: string) => void) | undefined
   /**
@@ -37,7 +42,7 @@ export interface LoginRedirectOptions {
   storage?: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'> | undefined
 }
 
-const OPTIONS = ['to', 'param', 'navigate', 'maxRedirects', 'windowMs', 'storage'] as const
+const OPTIONS = ['to', 'param', 'from', 'navigate', 'maxRedirects', 'windowMs', 'storage'] as const
 const KEY = 'relatch:redirects'
 
 /**
@@ -58,11 +63,12 @@ const KEY = 'relatch:redirects'
  */
 export function loginRedirect(options: LoginRedirectOptions): (need: LoginNeed) => Promise<null> {
   const given = ownOptions(options, OPTIONS)
-  const { param = 'returnTo', navigate, maxRedirects = 2, windowMs = 60_000, storage } = given
+  const { param = 'returnTo', from, navigate, maxRedirects = 2, windowMs = 60_000, storage } = given
   const to = given.to instanceof URL ? given.to.href : given.to
   // Where there is no page yet, a relative one can only be judged when there is.
   if (typeof to !== 'function') loginUrl(to, pageUrl() ?? 'https://relative.example')
   if (typeof param !== 'string' || param === '') throw expected('param', 'the name of a query parameter')
+  if (from !== undefined && typeof from !== 'function') throw expected('from', 'a function')
   if (navigate !== undefined && typeof navigate !== 'function') throw expected('navigate', 'a function')
   if (!Number.isInteger(maxRedirects) || maxRedirects < 1) throw expected('maxRedirects', 'a whole number above 0')
   if (!Number.isFinite(windowMs) || windowMs <= 0) throw expected('windowMs', 'a number of milliseconds')
@@ -82,11 +88,12 @@ export function loginRedirect(options: LoginRedirectOptions): (need: LoginNeed) 
     const { location } = globalThis as { location?: Location }
     const go = navigate ?? (location?.assign && ((url: string): void => location.assign(url)))
     if (!go || signal.aborted) return null
-    const back = withoutLoginAnswer(safeReturnTo(returnTo))
+    const back = withoutLoginAnswer(safeReturnTo(from ? from() : returnTo))
     let url = urlFor(back)
     const isLoginPage = (place: string): boolean =>
       url.origin === (location?.origin ?? url.origin) && isSamePage(new URL(place, url), url)
-    if (location && isLoginPage(location.href)) return null
+    const here = from ? back : location?.href
+    if (here !== undefined && isLoginPage(here)) return null
     if (isLoginPage(back)) url = urlFor('/')
     count()
     const isAway = (): boolean => !location || isLoginPage(location.href)

@@ -46,6 +46,17 @@ export function describeApp(
       expect(visitor.reports).toEqual([])
     })
 
+    it('L3 from the login page on to another page: back to that one', async () => {
+      const visitor = await visit()
+      await visitor.open('/login')
+      await visitor.follows('Orders')
+      await visitor.isAt('/login?returnTo=%2Forders')
+      await visitor.signsIn('viewer')
+      await visitor.isAt('/orders')
+      await visitor.sees('Orders of viewer', 'h1')
+      expect(visitor.reports).toEqual([])
+    })
+
     it('R2 an expired token: one refresh for what is loaded side by side', async () => {
       const visitor = await signedIn('/')
       visitor.server.expireAccessTokens()

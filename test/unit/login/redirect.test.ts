@@ -99,6 +99,19 @@ describe('where it goes', () => {
     expect(page.visited).toEqual([`${TO}?next=%2Fx`])
   })
 
+  it('L3 `from` knows better than the address bar where the user is', async () => {
+    const page = openPage('https://app.example/')
+    const ways = ['/orders?page=2', '//evil.example', '/orders?code=1#open']
+    for (const way of ways) void loginRedirect({ to: '/login', from: () => way, maxRedirects: 9 })(need('/'))
+    expect(page.visited.map(returnToOf)).toEqual(['/orders?page=2', '/', '/orders#open'])
+
+    // On the way to the login page, nothing asks for a login; on the way from there, it is asked for.
+    expect(await loginRedirect({ to: '/login', from: () => '/login?returnTo=%2F' })(need('/'))).toBe(null)
+    page.location.href = 'https://app.example/login'
+    void loginRedirect({ to: '/login', from: () => '/orders', maxRedirects: 9 })(need('/login'))
+    expect(page.visited.slice(ways.length).map(returnToOf)).toEqual(['/orders'])
+  })
+
   it('`navigate` goes in place of the page, and without a page', () => {
     const visited: string[] = []
     const redirect = loginRedirect({ to: TO, navigate: (url) => visited.push(url) })

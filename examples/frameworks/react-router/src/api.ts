@@ -7,11 +7,9 @@ export const api = createAuthFetch({
   refresh: refreshEndpoint({ url: '/token', clientId: 'web' }),
   store: indexedDbStore(),
   onLoginRequired: loginRedirect({
+    to: '/login',
     // The URL changes when the loaders are done: until then the way back leads to where the user is going.
-    to: () => {
-      const { navigation, location } = router.state
-      return `/login?${new URLSearchParams({ returnTo: createPath(navigation.location ?? location) })}`
-    },
+    from: () => createPath(router.state.navigation.location ?? router.state.location),
     // flushSync: a form's `action` is a transition, and others wait for it, while it waits for the login.
     navigate: (url) => router.navigate(url.slice(location.origin.length), { flushSync: true }),
   }),
