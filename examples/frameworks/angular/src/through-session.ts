@@ -6,7 +6,7 @@ import {
   HttpResponse,
 } from '@angular/common/http'
 import { inject } from '@angular/core'
-import type { AuthFetch } from 'relatch'
+import { type AuthFetch, isAuthError } from 'relatch'
 import { Observable } from 'rxjs'
 import { API } from './api'
 
@@ -42,7 +42,8 @@ async function send(
   try {
     response = await api(url, { ...options, method, headers: headersOf(request), body, signal } as RequestInit)
   } catch (error) {
-    const { status = 0 } = error as { status?: number }
+    // What a callback has thrown may say a status, as Denied does. An AuthError is no answer of this API.
+    const { status = 0 } = isAuthError(error) ? {} : (error as { status?: number })
     throw new HttpErrorResponse({ error, status, url })
   }
   const { status, statusText } = response
