@@ -16,7 +16,7 @@ export class Denied extends Error {
   readonly requiredScopes: readonly string[]
 
   constructor({ requiredScopes }: Denial, problem: ProblemDetails | null) {
-    super(problem?.title ?? 'This is not for you')
+    super(problem?.title ?? 'The API has said no.')
     this.requiredScopes = requiredScopes
   }
 }
