@@ -202,7 +202,8 @@ function readSettings(given: AuthFetchOptions): Omit<Settings, 'madeOf'> {
     // A CSRF header is no credential: clients that set it themselves (axios does) are recovered as well.
     callerHeaders: isAmbient ? ['authorization'] : ourHeaders,
     ourHeaders,
-    forwardedHeaders: ourHeaders.slice(1),
+    // workerd, with a compatibility date before September 2025, forwards `Authorization` like any other header.
+    forwardedHeaders: ourHeaders.slice(globalThis.navigator?.userAgent === 'Cloudflare-Workers' ? 0 : 1),
     isAmbient,
     credentials: own(scheme, 'credentials') as Settings['credentials'],
     denialReason,

@@ -31,9 +31,11 @@ export function replayOf(
   limitBytes: number,
 ): Replay | null {
   if (body == null) {
-    if (request === null || request.body === null || request.method === 'GET' || request.method === 'HEAD') return null
-    // The original goes out, so that it ends up used as with a bare fetch; its clone is what we keep.
+    if (request === null || request.method === 'GET' || request.method === 'HEAD') return null
+    // The original goes out, so that it ends up used as with a bare fetch; its clone is what we keep. The clone is asked for its
+    // body, too: once somebody has looked at it, WebKit cannot send a Request of a form that has a file in it.
     const spare = request.clone()
+    if (spare.body === null) return null
     const whole = inMemory(spare)
     if (whole === null) return keptWhileStreaming(undefined, spare.body as ReadableStream<Uint8Array>, limitBytes)
     let bytes: Promise<Blob> | undefined
@@ -46,6 +48,10 @@ export function replayOf(
   if (body instanceof FormData) return fixed(encodeForm(body, `relatch-${createId()}`))
   const stream = streamOf(body)
   if (stream === null) return null
+  // A platform that cannot stream a body would send the words "[object ReadableStream]" (Firefox), which is what it says here.
+  const probe = { method: 'POST', body: new ReadableStream(), duplex: 'half' } as RequestInit
+  if (new Request('http://a', probe).headers.has('content-type'))
+    throw new TypeError('This platform cannot stream a body')
   const [sent, spare] = stream.tee()
   return keptWhileStreaming(sent, spare, limitBytes)
 }

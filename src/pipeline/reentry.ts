@@ -44,7 +44,12 @@ export class Reentry {
     const leave = (): void => {
       this.#signals?.delete(signal)
       if (this.#signals?.size === 0) this.#signals = null
-      if (inside.delete(signal) && inside.size === 0) context?.disable?.()
+      if (!inside.delete(signal) || inside.size > 0) return
+      try {
+        context?.disable?.()
+      } catch {
+        // workerd has it, to throw that it is not implemented.
+      }
     }
     signal.addEventListener('abort', leave)
     this.#depth++

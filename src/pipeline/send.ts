@@ -99,7 +99,8 @@ function attach(
 
 async function sendFollowing(settings: Settings, call: Call, live: Live | null, init: RequestInit): Promise<Response> {
   const { replay, request, target, rest, url } = call
-  const hasBody = (init.body ?? request?.body ?? null) !== null
+  // A Request that has a body has a replay.
+  const hasBody = (init.body ?? replay) != null
   const first = await hand(settings, target, Object.assign(ownInit(init), { redirect: 'manual' }), rest)
   // The last answer of a chain is shown by whoever gets it.
   if (isRedirect(first)) observe(settings, call, first)

@@ -1,6 +1,6 @@
 // O1: who gets credentials is decided on the parsed URL, by exact origin, and everything else passes through untouched.
 // O3: an Authorization that the caller has set is the caller's.
-import { describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type AuthFetchOptions, authFailureOf, createAuthFetch } from '../../src/index.ts'
 import { accepting, forbidden, ok, unauthorized } from '../helpers/answer.ts'
 import { deferred } from '../helpers/deferred.ts'
@@ -491,3 +491,33 @@ function randomUrl(next: () => number): string {
     often(0.1, noise),
   ].join('')
 }
+
+describe('workerd, which forwards Authorization across origins with an old compatibility date', () => {
+  beforeEach(() => {
+    vi.stubGlobal('navigator', { userAgent: 'Cloudflare-Workers' })
+  })
+  afterEach(() => {
+    vi.unstubAllGlobals()
+  })
+
+  it('O2 the token does not follow a redirect to another origin, and comes along to our own', async () => {
+    const answers: Record<string, string> = {
+      'https://api.example/home': '/me',
+      'https://api.example/away': 'https://evil.example/',
+    }
+    const { api, sent } = await client({ baseUrl: 'https://api.example' }, ({ url, init }) => {
+      const location = answers[url]
+      if (location === undefined) return ok()
+      expect(init?.redirect).toBe('manual')
+      return new Response(null, { status: 302, headers: { location } })
+    })
+    await api('/home')
+    await api('/away')
+    expect(sent.map(({ url, credential }) => [url, credential])).toEqual([
+      ['https://api.example/home', 'Bearer secret'],
+      ['https://api.example/me', 'Bearer secret'],
+      ['https://api.example/away', 'Bearer secret'],
+      ['https://evil.example/', null],
+    ])
+  })
+})

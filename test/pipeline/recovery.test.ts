@@ -1,4 +1,5 @@
 // What becomes of a 401, seen from outside: how often is refreshed, how often is sent, and who gets which answer.
+import { AsyncLocalStorage } from 'node:async_hooks'
 import fc from 'fast-check'
 import ky from 'ky'
 import nock from 'nock'
@@ -765,6 +766,32 @@ describe('R5 a refresher that calls the wrapped fetch', { timeout: 2000 }, () =>
     await api.refresh()
     expect((await api('/orders')).status).toBe(200)
     expect((await poll.promise).status).toBe(200)
+  })
+
+  describe('where AsyncLocalStorage cannot be switched off, as in workerd', () => {
+    afterEach(() => {
+      vi.unstubAllGlobals()
+    })
+
+    it('R5 R1 a refresh is done all the same', async () => {
+      class Stubborn extends AsyncLocalStorage<unknown> {
+        override disable(): void {
+          throw new Error('asyncLocalStorage.disable() is not implemented')
+        }
+      }
+      const getBuiltinModule = () => ({ AsyncLocalStorage: Stubborn })
+      vi.stubGlobal('process', { ...process, getBuiltinModule })
+      vi.resetModules()
+      const relatch = await import('../../src/index.ts')
+      const { fetch } = homemade()
+      const api: AuthFetch = relatch.createAuthFetch({
+        baseUrl,
+        fetch,
+        store: relatch.memoryStore(first),
+        refresh: async () => (await api('/refresh', { method: 'POST' })).json(),
+      })
+      expect((await api('/orders')).status).toBe(200)
+    })
   })
 
   describe('where there is no AsyncLocalStorage, as in a browser', () => {

@@ -341,3 +341,29 @@ describe('where the platform makes a text of an async iterable', () => {
     expect(ended).toHaveBeenCalledOnce()
   })
 })
+
+describe('what a platform cannot do', () => {
+  afterEach(() => vi.unstubAllGlobals())
+
+  it('B2 a stream is refused where a platform would make a text of it (Firefox)', () => {
+    class Firefox extends Request {
+      constructor(input: RequestInfo, { body, ...init }: RequestInit) {
+        super(input, { ...init, ...(body && { body: String(body) }) })
+      }
+    }
+    vi.stubGlobal('Request', Firefox)
+
+    expect(() => replayOf(null, source(1, 10).stream, 100)).toThrow(TypeError)
+  })
+
+  it('B1 nobody looks at the body of the Request that goes out: WebKit could not send it any more', async () => {
+    const request = requestOf('text')
+    Object.defineProperty(request, 'body', {
+      get() {
+        throw new Error('Expected nobody to look')
+      },
+    })
+
+    expect(await textOf(await replay(request).again())).toBe('text')
+  })
+})
