@@ -1,6 +1,7 @@
 // Runs before every command that a person types (the `pre…` scripts of package.json), so that a fresh clone needs
 // nothing but Node 20 and npm: it installs what is missing (with --clients the packages of test/clients too, with --frameworks those
-// of examples/frameworks) and, with --build and --playground, builds what is older than its source.
+// of examples/frameworks, with --runtimes the binaries of test/runtimes) and, with --build and --playground, builds what is older
+// than its source.
 // At this point nothing is installed: Node's own modules only, and nothing newer than Node 20.
 import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, readdirSync, realpathSync, rmSync, statSync, symlinkSync, utimesSync } from 'node:fs'
@@ -20,6 +21,7 @@ if (process.argv.includes('--clients')) {
     symlinkSync(process.platform === 'win32' ? root : '../../..', link, 'junction')
   }
 }
+if (process.argv.includes('--runtimes')) install('test/runtimes/binaries')
 
 if (process.argv.includes('--build')) {
   const sources = ['src', 'tsconfig.json', 'tsconfig.build.json', 'rollup.config.mjs', 'package-lock.json']

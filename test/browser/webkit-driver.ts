@@ -16,6 +16,8 @@ export type WebKitTab = Pick<Page, 'evaluate' | 'goto' | 'reload' | 'close'>
 export interface WebKit {
   /** A tab of the one window, where all share storage, locks and channels. Told of what its page reports (console, errors). */
   newPage(onReport?: (report: string) => void): Promise<WebKitTab>
+  /** Of WebKitGTK. */
+  readonly version: string
   close(): Promise<void>
 }
 
@@ -84,7 +86,10 @@ export async function launchWebKit(): Promise<WebKit> {
   }
   await Promise.race([listening(), failureOf(driver)])
   const alwaysMatch = { 'webkitgtk:browserOptions': { binary: place('webkit'), args: ['--automation'] } }
-  const made = (await command('POST', '/session', { capabilities: { alwaysMatch } })) as { sessionId: string }
+  const made = (await command('POST', '/session', { capabilities: { alwaysMatch } })) as {
+    sessionId: string
+    capabilities: { browserVersion: string }
+  }
   const session = `/session/${made.sessionId}`
 
   // A session looks at one tab at a time: each command waits until the one before it has been served.
@@ -137,6 +142,7 @@ export async function launchWebKit(): Promise<WebKit> {
     }
   }
   return {
+    version: made.capabilities.browserVersion,
     async newPage(onReport = () => {}) {
       const opened = await next(async () => {
         // The tab that it began with stays, so that there is always one to be in.

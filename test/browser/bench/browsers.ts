@@ -2,15 +2,12 @@
  * The browsers, and tabs in them. Each is started once for all test files, with a profile that is thrown away; what a page
  * reports (an error, a rejection that nobody handles, a line on the console) fails the test it happens in (E3).
  */
-import puppeteer, { type Browser, type ConsoleMessage, type LaunchOptions, type Page } from 'puppeteer-core'
+import type { Browser, ConsoleMessage, Page } from 'puppeteer-core'
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { findProgram } from '../../../scripts/programs.mjs'
 import type { AuthServerOptions } from '../../../src/testing/index.ts'
 import { launchWebKit, type WebKitTab } from '../webkit-driver.ts'
+import { BROWSERS, type BrowserName, launch } from './launch.ts'
 import { openWorld, type World } from './page-server.ts'
-
-export const BROWSERS = ['chrome', 'firefox'] as const
-export type BrowserName = (typeof BROWSERS)[number]
 
 /** What a tab can do in every browser. */
 export type Tab = WebKitTab
@@ -47,44 +44,6 @@ export function describeBrowsers(
   names: readonly BrowserName[] = BROWSERS,
 ): void {
   describe.each(names)(`${title} (%s)`, (name) => define(useBrowser(name)))
-}
-
-const CHROMIUM_ARGS = [
-  '--disable-gpu',
-  '--disable-quic',
-  '--disable-component-update',
-  // Half of what a request costs, and of no use here.
-  '--disk-cache-dir=/dev/null',
-]
-// Chromium will not sandbox for root.
-if (process.getuid?.() === 0) CHROMIUM_ARGS.push('--no-sandbox')
-
-const FIREFOX_PREFERENCES = {
-  // The same as for Chromium: a quarter of what a request costs.
-  'browser.cache.disk.enable': false,
-  'browser.cache.memory.enable': false,
-  // Tabs that nobody looks at would get their timers once a second: the tests have eight, and look at one.
-  'dom.min_background_timeout_value': 4,
-  'dom.min_background_timeout_value_without_budget_throttling': 4,
-  'dom.timeout.enable_budget_timer_throttling': false,
-  // A process for each tab: one that is stopped must not stop another with it.
-  'dom.ipc.processCount': 32,
-  'dom.ipc.processCount.webIsolated': 32,
-}
-
-export function launch(name: BrowserName, more: LaunchOptions = {}): Promise<Browser> {
-  const executablePath = findProgram(name)
-  if (executablePath === null) throw new Error(`Expected ${name}: run node scripts/programs.mjs`)
-  return puppeteer.launch({
-    browser: name,
-    executablePath,
-    headless: true,
-    // Nobody looks at the requests here, and to be told of them all costs more than to make them.
-    networkEnabled: false,
-    issuesEnabled: false,
-    ...(name === 'chrome' ? { args: CHROMIUM_ARGS } : { extraPrefsFirefox: FIREFOX_PREFERENCES }),
-    ...more,
-  })
 }
 
 /** What was opened, by whom: a test, or all of them. */

@@ -7,7 +7,7 @@ import { build } from 'esbuild'
 import type { Browser, Page } from 'puppeteer-core'
 import type { AuthFetch } from 'relatch'
 import { afterAll } from 'vitest'
-import { launch } from '../../browser/bench/browsers.ts'
+import { launch } from '../../browser/bench/launch.ts'
 import type { Outcome, PageError, Told } from './pages/kit.ts'
 import type { openWorld, Routes, Signals, World } from './world.ts'
 
