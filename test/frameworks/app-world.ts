@@ -9,7 +9,7 @@ import type { Browser, Page } from 'puppeteer-core'
 import type { AuthServer } from 'relatch/testing'
 import { afterAll, beforeAll, expect, onTestFinished } from 'vitest'
 import { serverFor } from '../../examples/frameworks/server.ts'
-import { launch } from '../browser/bench/browsers.ts'
+import { launch } from '../browser/bench/launch.ts'
 
 const APPS = path.resolve(import.meta.dirname, '../../examples/frameworks')
 

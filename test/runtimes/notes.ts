@@ -11,10 +11,10 @@ export interface Note {
 export const NOTES: Readonly<Record<Difference['note'], Note>> = {
   'stream-upload': {
     title: 'A stream as the body of a request',
-    text: `Browsers do not stream a request's body: Chromium does over HTTP/2 alone, WebKit refuses, and Firefox makes the text \`[object
+    text: `Browsers do not stream the body of a request: Chromium refuses to over HTTP/1.1, WebKit altogether, and Firefox makes the text \`[object
 ReadableStream]\` of it and sends that. With relatch such a call rejects, with a \`TypeError\` or WebKit's \`NotSupportedError\`, before
 anything has arrived; an async iterable does so too. One case is beyond us: \`new Request(url, { body: stream })\` has made that text in
-Firefox before relatch sees it, and it is sent as it is by a bare fetch. Send a Blob, which is not read into memory.`,
+Firefox before relatch sees it, and that is what is sent, as by a bare fetch. Send a Blob.`,
   },
   'stream-requests': {
     title: 'A Request made from a stream, beyond `replayLimitBytes`',

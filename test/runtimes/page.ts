@@ -32,7 +32,9 @@ function tableOf(columns: readonly Column[]): string {
       const links = [...marks].map((letter) => `[${letter}](#${letter})`)
       return marks ? links.join(' ') : '✓'
     })
-    return `| **${promise}** ${texts.get(promise) ?? ''} | ${cells.join(' | ')} |`
+    const text = texts.get(promise)
+    if (text === undefined) throw new Error(`Expected CONTRIBUTING.md to say what ${promise} promises`)
+    return `| **${promise}** ${text} | ${cells.join(' | ')} |`
   })
   return [
     `| | ${columns.map(({ label }) => label).join(' | ')} |`,

@@ -8,11 +8,7 @@ const [runtime = '', places = ''] = process.argv.slice(2)
 const surroundings = { runtime: runtime as Runtime, places: JSON.parse(places) as Places }
 const write = (line: unknown): void => void process.stdout.write(`${JSON.stringify(line)}\n`)
 
-const only = process.env.ONLY
-for (let index = 0; index < count(); index++) {
-  if (only !== undefined && !only.split(',').includes(String(index))) continue
-  write(await runCase(index, surroundings))
-}
+for (let index = 0; index < count(); index++) write(await runCase(index, surroundings))
 // T2: from here on nothing but relatch's own timers is left, and they may not keep the process.
 parkForever(surroundings.places)
 write({ end: true })

@@ -10,10 +10,15 @@ import { findRuntime, type ProgramName } from './programs.ts'
 const root = path.join(import.meta.dirname, '../../..')
 const ENTRY = 'test/runtimes/entries/process.ts'
 
-/** Deno may reach the network and read files, as a server would; it takes what npm has installed, and leaves no lock behind. */
+/** Deno may reach the network, which is all that relatch takes; it has what npm has installed, and leaves no lock behind. */
 const DENO_RUN = [
-  ...['run', '--allow-net', '--allow-read', '--allow-env'],
-  ...['--node-modules-dir=manual', '--no-config', '--no-lock', '--no-remote', '--no-check'],
+  'run',
+  '--allow-net',
+  '--node-modules-dir=manual',
+  '--no-config',
+  '--no-lock',
+  '--no-remote',
+  '--no-check',
 ]
 
 /** How long a process may stay after its last case (T2). */

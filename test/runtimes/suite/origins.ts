@@ -1,5 +1,5 @@
 /** O: where credentials go. */
-import type { AuthScheme } from 'relatch'
+import { type AuthScheme, createAuthFetch } from 'relatch'
 import { cookie } from 'relatch/schemes/cookie'
 import type { Case } from './case.ts'
 import { BROWSERS } from './case.ts'
@@ -62,6 +62,31 @@ export const ORIGINS: readonly Case[] = [
         'no token to be sent',
       )
     },
+  },
+  {
+    id: 'O1',
+    title: 'what says where credentials go has to be said, where no page says it',
+    async run() {
+      let code = ''
+      try {
+        createAuthFetch().dispose()
+      } catch (error) {
+        code = (error as { code: string }).code
+      }
+      equal(code, 'ERR_ORIGINS_REQUIRED', 'the code')
+    },
+    differs: [
+      {
+        note: 'page',
+        on: BROWSERS,
+        async instead({ world: open }) {
+          const { key } = await open()
+          const api = createAuthFetch()
+          equal((await api(`/${key}/public`)).status, 200, 'the status, relative to the page')
+          api.dispose()
+        },
+      },
+    ],
   },
   {
     id: 'O2',

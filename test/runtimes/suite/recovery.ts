@@ -1,5 +1,5 @@
 /** R: recovery from a 401. */
-import { type AuthFetch, createAuthFetch, isAuthError, memoryStore, type StoredSession, type TokenStore } from 'relatch'
+import { type AuthFetch, isAuthError, memoryStore, type StoredSession, type TokenStore } from 'relatch'
 import { BROWSERS, type Case } from './case.ts'
 import { codeOf, equal, ok, rejection, statuses } from './check.ts'
 import { empty, withTokens } from './module-scope.ts'
@@ -656,30 +656,5 @@ export const RECOVERY: readonly Case[] = [
         'no token to be sent',
       )
     },
-  },
-  {
-    id: 'R14',
-    title: 'what says where credentials go has to be said, where no page says it',
-    async run() {
-      let code = ''
-      try {
-        createAuthFetch().dispose()
-      } catch (error) {
-        code = (error as { code: string }).code
-      }
-      equal(code, 'ERR_ORIGINS_REQUIRED', 'the code')
-    },
-    differs: [
-      {
-        note: 'page',
-        on: BROWSERS,
-        async instead({ world: open }) {
-          const { key } = await open()
-          const api = createAuthFetch()
-          equal((await api(`/${key}/public`)).status, 200, 'the status, relative to the page')
-          api.dispose()
-        },
-      },
-    ],
   },
 ]
