@@ -1,0 +1,7 @@
+import { connection } from 'next/server'
+import { LoginForm } from './form'
+
+export default async function Login() {
+  await connection()
+  return <LoginForm />
+}

@@ -1,0 +1,9 @@
+import type { AuthFetch } from 'relatch'
+
+declare global {
+  namespace App {
+    interface Locals {
+      api: AuthFetch
+    }
+  }
+}
