@@ -63,6 +63,7 @@ export const TOLD_EVENTS = [
   'denied',
   'signed-in',
   'signed-out',
+  'subject-changed',
   'not-replayed',
   'store-failed',
 ] as const

@@ -18,6 +18,12 @@ export interface WorkerAuthFetchOptions extends AuthFetchOptions {
   worker: string | URL | WorkerOptions
 }
 
+/** An AuthFetch that says where its session is. */
+export type WorkerAuthFetch = AuthFetch & {
+  /** Resolves once it is known who holds the session: the worker, which is in control of the page then, or the page itself. */
+  readonly ready: Promise<'worker' | 'page'>
+}
+
 /**
  * Makes an AuthFetch whose session is held by a service worker: the page sees the snapshot and the events, never a token.
  * `tokens()` and `refresh()` resolve with null. Where there is no worker to be had (an insecure context, a browser that blocks
@@ -32,12 +38,13 @@ export interface WorkerAuthFetchOptions extends AuthFetchOptions {
  *   onLoginRequired: loginRedirect({ to: '/login' }),
  * })
  */
-export function createWorkerAuthFetch(options: WorkerAuthFetchOptions): AuthFetch {
+export function createWorkerAuthFetch(options: WorkerAuthFetchOptions): WorkerAuthFetch {
   const { worker, ...own } = ownOptions(options, [...OPTIONS, 'worker'])
   readOptions(own)
   const session = new EitherSession(connectTo(worker), own)
   const fetch: typeof globalThis.fetch = (...args) => session.fetch(...args)
-  return carrying(session, fetch)
+  const ready = { __proto__: null, value: session.ready, enumerable: true } as PropertyDescriptor
+  return Object.defineProperty(carrying(session, fetch), 'ready', ready) as WorkerAuthFetch
 }
 
 function connectTo(worker: WorkerAuthFetchOptions['worker']): ReturnType<typeof connect> {
@@ -54,6 +61,7 @@ function connectTo(worker: WorkerAuthFetchOptions['worker']): ReturnType<typeof 
 const SIGNED_OUT: SessionSnapshot = Object.freeze({ status: 'signed-out' })
 
 class EitherSession implements Members {
+  readonly ready: Promise<'worker' | 'page'>
   readonly #ready: Promise<AuthFetch>
   #chosen: AuthFetch | null = null
   #isDisposed = false
@@ -68,6 +76,7 @@ class EitherSession implements Members {
       if (this.#isDisposed) chosen.dispose()
       return chosen
     })
+    this.ready = this.#ready.then(() => connecting).then((connection) => (connection ? 'worker' : 'page'))
   }
 
   fetch(...args: Parameters<typeof fetch>): Promise<Response> {

@@ -54,6 +54,9 @@ declare global {
     init?: RequestInit,
   ) => Promise<[status: number | string, reason?: string | null]>
 
+  // In the page of docs/service-worker.md, with `api`:
+  var signIn: (username: string, password: string) => Promise<boolean>
+
   // With pages/thief.js:
   var ways: string[]
   var steal: (way: string) => Promise<string>
