@@ -56,9 +56,16 @@ const PULSE_MS = 20_000
 
 const SNAPSHOT_MEMBERS = ['status', 'expiresAt', 'scope', 'subject'] as const
 
-/** A connection to the worker, or null where there is none to be had in time. Never rejects. */
-export async function connect({ url, scope, type, timeoutMs = 5_000 }: WorkerOptions): Promise<Connection | null> {
-  const container = (globalThis.navigator as Navigator | undefined)?.serviceWorker
+/**
+ * A connection to the worker, or null where there is none to be had in time. Never rejects.
+ *
+ * @param onLate told of one that comes after that
+ */
+export async function connect(
+  { url, scope, type, timeoutMs = 5_000 }: WorkerOptions,
+  onLate: (connection: Connection) => void,
+): Promise<Connection | null> {
+  const container = workers()
   if (container === undefined) return null
   const line = new Line(container)
   const start = async (): Promise<Connection> => {
@@ -68,10 +75,21 @@ export async function connect({ url, scope, type, timeoutMs = 5_000 }: WorkerOpt
     await line.ask({ ask: 'state', isUncontrolled: false })
     return line
   }
-  return within(start(), timeoutMs, () => null).catch(() => {
-    line.close()
+  const starting = start()
+  starting.catch(() => line.close())
+  return within(starting, timeoutMs, noAnswer).catch(() => {
+    starting.then(onLate).catch(() => {})
     return null
   })
+}
+
+/** Undefined in an insecure context; in a sandboxed frame the very look throws. */
+function workers(): ServiceWorkerContainer | undefined {
+  try {
+    return (globalThis.navigator as Navigator | undefined)?.serviceWorker
+  } catch {
+    return undefined
+  }
 }
 
 class Line implements Connection {

@@ -4,7 +4,7 @@
  */
 import { type AuthFetch, createAuthFetch } from '../auth-fetch.ts'
 import { after } from '../clock.ts'
-import { AuthError, isAuthError } from '../errors.ts'
+import { AuthError, isAuthError, misuse } from '../errors.ts'
 import { pageUrl, secureUrl } from '../http/origins.ts'
 import { createId } from '../id.ts'
 import { isOtherSubject } from '../live.ts'
@@ -22,7 +22,7 @@ import {
   TOLD_EVENTS,
   type WorkerState,
 } from './protocol.ts'
-import type { PageClient, WorkerMessageEvent, WorkerScope } from './scope.ts'
+import type { WorkerMessageEvent, WorkerScope } from './scope.ts'
 import { openVault } from './vault.ts'
 
 type PagesOwn = 'onLoginRequired' | 'onStepUp' | 'onPermissionDenied'
@@ -54,7 +54,7 @@ const AWAKE_MS = 120_000
  *
  * @param options `origins` says which requests are taken: an API that shares the page's origin is best told by its paths
  * @returns the session, for what else the worker does
- * @throws TypeError with an `ERR_…` code, as `createAuthFetch` does; also where this is no service worker
+ * @throws TypeError with an `ERR_…` code, as `createAuthFetch` does; `ERR_NOT_A_SERVICE_WORKER` where this is none
  * @see RFC 9700, draft-ietf-oauth-browser-based-apps §6.3
  * @example
  * serveSession({
@@ -66,7 +66,7 @@ const AWAKE_MS = 120_000
 export function serveSession(options: ServeSessionOptions = {}): AuthFetch {
   const worker = globalThis as unknown as WorkerScope
   if (worker.registration === undefined || worker.skipWaiting === undefined) {
-    throw expected('worker', 'none: serveSession() is for the script of a service worker')
+    throw misuse('ERR_NOT_A_SERVICE_WORKER', 'Expected serveSession() to be called in the script of a service worker')
   }
   const known = [...OPTIONS.filter((name) => !CALLBACKS.includes(name as PagesOwn)), 'tokenEndpoints', 'key']
   const { tokenEndpoints = [], key, ...given } = ownOptions(options, known)
@@ -155,7 +155,8 @@ function endpointsOf(tokenEndpoints: ServeSessionOptions['tokenEndpoints']): URL
 /** The pages of the origin, and how long the worker stays awake for them. */
 class Pages {
   readonly #worker: WorkerScope
-  #telling: Promise<unknown> = Promise.resolve()
+  #news: News[] = []
+  #telling: Promise<void> | null = null
   #sleep: () => void = () => {}
   #isReleased = false
 
@@ -165,12 +166,18 @@ class Pages {
 
   /** In the order of what happened. */
   tell(news: News): void {
-    this.#telling = this.#telling
-      .then(() => this.#worker.clients.matchAll({ type: 'all', includeUncontrolled: true }))
-      .then((clients: readonly PageClient[]) => {
-        for (const client of clients) client.postMessage(message(news))
-      })
-      .catch(() => {})
+    this.#news.push(news)
+    this.#telling ??= this.#tellAll().finally(() => {
+      this.#telling = null
+    })
+  }
+
+  /** A burst of news asks for the pages once. */
+  async #tellAll(): Promise<void> {
+    while (this.#news.length > 0) {
+      const all = await this.#worker.clients.matchAll({ type: 'all', includeUncontrolled: true }).catch(() => [])
+      for (const news of this.#news.splice(0)) for (const page of all) page.postMessage(message(news))
+    }
   }
 
   /** Pending for as long as the worker should be kept: the next page to ask takes over. */

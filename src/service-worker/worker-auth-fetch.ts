@@ -9,7 +9,7 @@ import { type AuthEvents, notify } from '../events.ts'
 import { expected, ownOptions } from '../option-check.ts'
 import { type AuthFetchOptions, OPTIONS, readOptions } from '../options.ts'
 import type { SessionSnapshot, TokenSet } from '../ports.ts'
-import { connect, type WorkerOptions } from './connection.ts'
+import { type Connection, connect, type WorkerOptions } from './connection.ts'
 import { heldSession } from './held-session.ts'
 
 /** `refresh`, `store` and `scheme` are for the page's own session, where there is no worker. */
@@ -41,13 +41,13 @@ export type WorkerAuthFetch = AuthFetch & {
 export function createWorkerAuthFetch(options: WorkerAuthFetchOptions): WorkerAuthFetch {
   const { worker, ...own } = ownOptions(options, [...OPTIONS, 'worker'])
   readOptions(own)
-  const session = new EitherSession(connectTo(worker), own)
+  const session = new EitherSession(workerOptions(worker), own)
   const fetch: typeof globalThis.fetch = (...args) => session.fetch(...args)
   const ready = { __proto__: null, value: session.ready, enumerable: true } as PropertyDescriptor
   return Object.defineProperty(carrying(session, fetch), 'ready', ready) as WorkerAuthFetch
 }
 
-function connectTo(worker: WorkerAuthFetchOptions['worker']): ReturnType<typeof connect> {
+function workerOptions(worker: WorkerAuthFetchOptions['worker']): WorkerOptions {
   const isUrl = typeof worker === 'string' || worker instanceof URL
   const options = isUrl ? { url: worker } : ownOptions(worker ?? {}, ['url', 'scope', 'type', 'timeoutMs'])
   const { url, timeoutMs = 0 } = options as Partial<WorkerOptions>
@@ -55,28 +55,64 @@ function connectTo(worker: WorkerAuthFetchOptions['worker']): ReturnType<typeof 
     throw expected('worker', 'the URL of a script that calls serveSession(), or an object with it as `url`')
   }
   if (typeof timeoutMs !== 'number' || !(timeoutMs >= 0)) throw expected('timeoutMs', 'a number that is not negative')
-  return connect(options)
+  return options
 }
+
+/** Resolves once no refresh is under way. */
+const hasRefreshed = (session: AuthFetch): Promise<void> =>
+  new Promise((resolve) => {
+    const look = (): void => {
+      if (session.snapshot().status === 'refreshing') return
+      end()
+      resolve()
+    }
+    const end = session.subscribe(look)
+    look()
+  })
 
 const SIGNED_OUT: SessionSnapshot = Object.freeze({ status: 'signed-out' })
 
 class EitherSession implements Members {
   readonly ready: Promise<'worker' | 'page'>
-  readonly #ready: Promise<AuthFetch>
+  readonly #options: AuthFetchOptions
+  #ready: Promise<AuthFetch>
   #chosen: AuthFetch | null = null
   #isDisposed = false
   readonly #subscribers = new Set<() => void>()
+  /** What was asked to be told, of whichever session is chosen. */
+  readonly #listening = new Set<(chosen: AuthFetch) => void>()
 
-  constructor(connecting: ReturnType<typeof connect>, options: AuthFetchOptions) {
-    this.#ready = connecting.then((connection) => {
-      const chosen = connection ? heldSession(connection, options) : createAuthFetch(options)
-      this.#chosen = chosen
-      chosen.subscribe(() => this.#notify())
-      if (chosen.snapshot().status !== 'signed-out') this.#notify()
-      if (this.#isDisposed) chosen.dispose()
-      return chosen
+  constructor(worker: WorkerOptions, options: AuthFetchOptions) {
+    this.#options = options
+    const connecting = connect(worker, (late) => this.#moveTo(late))
+    this.#ready = connecting.then((connection) =>
+      this.#choose(connection ? heldSession(connection, options) : createAuthFetch(options)),
+    )
+    this.ready = connecting.then((connection) => (connection ? 'worker' : 'page'))
+  }
+
+  #choose(chosen: AuthFetch): AuthFetch {
+    this.#chosen = chosen
+    chosen.subscribe(() => this.#notify())
+    for (const listen of this.#listening) listen(chosen)
+    if (chosen.snapshot().status !== 'signed-out') this.#notify()
+    if (this.#isDisposed) chosen.dispose()
+    return chosen
+  }
+
+  /** The worker has come after all: the session that the page has begun goes there, and calls wait until it has. */
+  #moveTo(connection: Connection): void {
+    this.#ready = this.#ready.then(async (own) => {
+      this.#chosen = null
+      const held = heldSession(connection, this.#options)
+      // A refresh under way spends the token that would be handed over.
+      await hasRefreshed(own)
+      const tokens = await own.tokens({ minValidityMs: Number.NEGATIVE_INFINITY }).catch(() => null)
+      if (tokens !== null && connection.state().sessionId === null) await held.signIn(tokens).catch(() => {})
+      await own.signOut()
+      own.dispose()
+      return this.#choose(held)
     })
-    this.ready = this.#ready.then(() => connecting).then((connection) => (connection ? 'worker' : 'page'))
   }
 
   fetch(...args: Parameters<typeof fetch>): Promise<Response> {
@@ -113,14 +149,14 @@ class EitherSession implements Members {
   }
 
   on<E extends keyof AuthEvents>(event: E, listener: (payload: AuthEvents[E]) => void): () => void {
-    if (this.#chosen) return this.#chosen.on(event, listener)
     let end: (() => void) | undefined
-    let hasEnded = false
-    void this.#ready.then((chosen) => {
-      if (!hasEnded) end = chosen.on(event, listener)
-    })
+    const listen = (chosen: AuthFetch): void => {
+      end = chosen.on(event, listener)
+    }
+    this.#listening.add(listen)
+    if (this.#chosen) listen(this.#chosen)
     return () => {
-      hasEnded = true
+      this.#listening.delete(listen)
       end?.()
     }
   }
@@ -128,6 +164,7 @@ class EitherSession implements Members {
   dispose(): void {
     this.#isDisposed = true
     this.#subscribers.clear()
+    this.#listening.clear()
     this.#chosen?.dispose()
   }
 

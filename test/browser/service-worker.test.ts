@@ -320,6 +320,24 @@ describeBrowsers('service worker', (bench) => {
     expect(status).toBe(200)
   })
 
+  it('a worker that does not come in time is not waited for, and gets the session of the page when it does', async () => {
+    const world = await workerWorld(bench, { delayMs: 1_000, options: { tokenEndpoints: ['/token'] } })
+    const page = await bench.tab(world)
+    const tokens = world.server.signIn('viewer')
+    const before = await page.evaluate(async (issued) => {
+      openWorkerSession({ worker: { url: '/worker.js', timeoutMs: 200 } })
+      await api.signIn(issued)
+      return [(await api('/me')).status, (await api.tokens()) !== null]
+    }, tokens)
+    expect(before).toEqual([200, true])
+    await expect.poll(() => page.evaluate(() => api.tokens()), { timeout: 10_000 }).toBeNull()
+    world.server.expireAccessTokens()
+    expect(await page.evaluate(() => statusesOf(5))).toEqual(Array(5).fill(200))
+    await page.evaluate(() => hearing('refreshed'))
+    expect(world.server.stats).toMatchObject({ refreshes: 1, reuses: 0, logins: 1 })
+    expect(await page.evaluate(() => api.snapshot().status)).toBe('signed-in')
+  })
+
   it('a frame of another origin, or of none, has no say in the session', async () => {
     const { world, page } = await start(bench)
     const stranger = await bench.world({

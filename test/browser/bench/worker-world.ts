@@ -1,4 +1,5 @@
 /** A world whose pages have a service worker: its script is made anew for each version, as a build would. */
+import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import type { ServeSessionOptions } from '../../../src/service-worker/index.ts'
@@ -13,6 +14,8 @@ export interface WorkerScript {
   options: Pick<ServeSessionOptions, 'tokenEndpoints' | 'refreshRetries'>
   /** Put in for service workers alone, as docs/service-worker.md says. */
   key?: string
+  /** How long the server takes to answer with it. */
+  delayMs?: number
   /** For each request of the script, what it said it was for. */
   readonly askedFor: string[]
 }
@@ -46,9 +49,10 @@ export async function workerWorld(
   const script: WorkerScript = { version: 1, options: {}, ...given, askedFor: [] }
   bundle ??= bundled()
   const code = await bundle
-  const handle = (request: Request): Response => {
+  const handle = async (request: Request): Promise<Response> => {
     const purpose = request.headers.get('sec-fetch-dest') ?? ''
     script.askedFor.push(purpose)
+    if (script.delayMs !== undefined) await setTimeout(script.delayMs)
     const key = purpose === 'serviceworker' ? script.key : undefined
     const told = { version: script.version, workerOptions: { ...script.options, ...(key !== undefined && { key }) } }
     const headers = { 'content-type': 'text/javascript', 'cache-control': 'no-store' }
