@@ -48,12 +48,20 @@ export function replayOf(
   if (body instanceof FormData) return fixed(encodeForm(body, `relatch-${createId()}`))
   const stream = streamOf(body)
   if (stream === null) return null
-  // A platform that cannot stream a body would send the words "[object ReadableStream]" (Firefox), which is what it says here.
-  const probe = { method: 'POST', body: new ReadableStream(), duplex: 'half' } as RequestInit
-  if (new Request('http://a', probe).headers.has('content-type'))
-    throw new TypeError('This platform cannot stream a body')
+  if (isSpelledOut()) throw new TypeError('This platform cannot stream a body')
   const [sent, spare] = stream.tee()
   return keptWhileStreaming(sent, spare, limitBytes)
+}
+
+/** Whether the platform sends the words "[object ReadableStream]" for a stream (Firefox), which it says by their type. */
+function isSpelledOut(): boolean {
+  try {
+    const probe = { __proto__: null, method: 'POST', body: new ReadableStream(), duplex: 'half' } as RequestInit
+    return new Request('http://a', probe).headers.get('content-type') === 'text/plain;charset=UTF-8'
+  } catch {
+    // Whatever it is that it cannot do (under a polluted prototype Node's Request does nothing, O4), the transport will say it.
+    return false
+  }
 }
 
 function fixed(body: BodyInit | undefined, again: () => Promise<BodyInit> = async () => body as BodyInit): Replay {
@@ -66,7 +74,7 @@ function fixed(body: BodyInit | undefined, again: () => Promise<BodyInit> = asyn
  */
 function inMemory(request: Request): Request | null {
   try {
-    return new Request(request, { mode: 'no-cors', method: 'POST' })
+    return new Request(request, { __proto__: null, mode: 'no-cors', method: 'POST' } as RequestInit)
   } catch {
     return null
   }

@@ -18,15 +18,17 @@ export async function told(tell: Tell, signal: Call['signal'], answer: Promise<R
     tell({ stage: 'ended', status: response.status })
     return response
   } catch (error) {
-    const isTimeout = signal?.reason?.name === 'TimeoutError'
     tell({
       stage: 'failed',
       ...(isAuthError(error) && { code: error.code }),
-      ...(signal?.aborted && { abortedBy: isTimeout ? 'timeout' : 'caller' }),
+      ...(signal?.aborted && { abortedBy: isTimeout(signal.reason) ? 'timeout' : 'caller' }),
     })
     throw error
   }
 }
+
+/** As `AbortSignal.timeout` makes it; a reason of the caller's own may be anything (E2). */
+const isTimeout = (reason: unknown): boolean => reason instanceof DOMException && reason.name === 'TimeoutError'
 
 /** Waits on behalf of a call, which its signal may end; the clocks and the traces of the request are told. */
 export function waitFor<T>(

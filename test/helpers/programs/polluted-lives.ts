@@ -9,7 +9,7 @@ import { createAuthFetch, memoryStore, refreshEndpoint, type TokenSet } from '..
 export const POLLUTION: Record<string, unknown> = {
   authorization: 'Bearer polluted',
   Authorization: 'Bearer polluted',
-  headers: { authorization: 'Bearer polluted', 'x-polluted': '1' },
+  headers: { authorization: 'Bearer polluted', 'x-polluted': '1', 'content-type': 'text/polluted' },
   baseUrl: 'https://polluted.example',
   origins: ['https://polluted.example'],
   allowInsecure: true,
@@ -166,6 +166,8 @@ async function life(): Promise<string> {
     grants = 1
     await attempt('refresh after a 503', () => api.refresh('at-1'))
     await attempt('late', () => api('users', { method: 'POST', body: 'b', signal }))
+    const streamed = { __proto__: null, method: 'POST', body: new Blob(['s']).stream(), duplex: 'half' } as RequestInit
+    await attempt('stream', () => api('users', streamed))
     grants = 9
     await attempt('expired with a body', () =>
       api('orders', { method: 'POST', body: new URLSearchParams('a=1'), signal }),
