@@ -32,6 +32,8 @@ export interface WorkerOptions {
 }
 
 export interface Connection {
+  /** Whether an answer with this mark was made by the worker, or by one that it has replaced. */
+  isMark(mark: string | null): boolean
   /** What the worker said last; its `snapshot` is frozen, and the same object until it changes. */
   state(): WorkerState
   /**
@@ -68,8 +70,9 @@ export async function connect(
   const container = workers()
   if (container === undefined) return null
   const line = new Line(container)
+  const registration = { __proto__: null, ...(scope !== undefined && { scope }), ...(type !== undefined && { type }) }
   const start = async (): Promise<Connection> => {
-    await container.register(url, { ...(scope !== undefined && { scope }), ...(type !== undefined && { type }) })
+    await container.register(url, registration)
     await container.ready
     await line.control()
     await line.ask({ ask: 'state', isUncontrolled: false })
@@ -96,7 +99,15 @@ class Line implements Connection {
   readonly #container: ServiceWorkerContainer
   readonly #listeners = new Set<(news: News) => void>()
   readonly #closed = new AbortController()
-  #state: WorkerState = { snapshot: Object.freeze({ status: 'signed-out' }), sessionId: null, ended: null, mark: '' }
+  #state: WorkerState = {
+    snapshot: Object.freeze({ status: 'signed-out' }),
+    sessionId: null,
+    ended: null,
+    canRefresh: true,
+    mark: '',
+  }
+  /** One for each worker that the page has had. */
+  readonly #marks = new Set<string>()
   #cancelPulse: () => void = () => {}
   #taking: Promise<void> | null = null
 
@@ -113,6 +124,10 @@ class Line implements Connection {
 
   state(): WorkerState {
     return this.#state
+  }
+
+  isMark(mark: string | null): boolean {
+    return mark !== null && this.#marks.has(mark)
   }
 
   async ask(question: Question): Promise<void> {
@@ -187,6 +202,7 @@ class Line implements Connection {
 
   #learn({ state, event }: News): void {
     const before = this.#state.snapshot
+    this.#marks.add(state.mark)
     const isSame = SNAPSHOT_MEMBERS.every((name) => before[name] === state.snapshot[name])
     this.#state = { ...state, snapshot: isSame ? before : shown(state.snapshot) }
     const news = event ? { state: this.#state, event } : { state: this.#state }

@@ -5,6 +5,8 @@
  */
 import { type AuthFetch, createAuthFetch } from '../auth-fetch.ts'
 import { carrying, type Members } from '../auth-session.ts'
+import { within } from '../clock.ts'
+import { abortable } from '../coordination/abortable.ts'
 import { type AuthEvents, Events, notify } from '../events.ts'
 import { jsonObject } from '../http/json.ts'
 import type { AuthFetchOptions } from '../options.ts'
@@ -16,6 +18,8 @@ import { ERROR_HEADER, type ErrorParts, TOLD_EVENTS } from './protocol.ts'
 
 /** Stands where a token would, so that the session has a subject; no scheme sends it. */
 const HELD = 'held-by-the-service-worker'
+/** How long a 401 waits to hear what the worker knows. */
+const LOOK_MS = 1_000
 
 export function heldSession(connection: Connection, options: AuthFetchOptions): AuthFetch {
   const mirror = new Mirror(connection)
@@ -44,19 +48,27 @@ const schemeOf = (connection: Connection): AuthScheme => ({
   name: 'service-worker',
   headers: [],
   attach: () => {},
-  cure: () => (connection.state().sessionId === null ? 'login' : 'nothing'),
+  cure() {
+    const { sessionId, canRefresh } = connection.state()
+    return sessionId === null || !canRefresh ? 'login' : 'nothing'
+  },
 })
 
 function transportOf(connection: Connection, given: typeof fetch | undefined): typeof fetch {
   const transport = given ?? ((...args: Parameters<typeof fetch>) => globalThis.fetch(...args))
-  const look = (): Promise<void> => connection.ask({ ask: 'state', isUncontrolled: false }).catch(() => {})
+  const look = async (): Promise<void> => {
+    await within(connection.ask({ ask: 'state', isUncontrolled: false }), LOOK_MS, () => undefined).catch(() => {})
+  }
   return async (...args) => {
-    await connection.control()?.catch(() => {})
+    const [input, init] = args
+    const signal = init?.signal ?? (input instanceof Request ? input.signal : undefined)
+    const control = connection.control()
+    if (control) await abortable(control, signal).catch(() => signal?.throwIfAborted())
     const response = await transport(...args)
-    if (response.ok) return response
+    const mark = response.headers.get(ERROR_HEADER)
     // What becomes of a 401 depends on what the worker knows by now, and its news may be later than its answer.
-    await look()
-    if (response.headers.get(ERROR_HEADER) !== connection.state().mark) return response
+    if (response.status === 401 || (mark !== null && !connection.isMark(mark))) await abortable(look(), signal)
+    if (!connection.isMark(mark)) return response
     const { error } = jsonObject(await response.text()) ?? {}
     throw errorOf(error as ErrorParts)
   }

@@ -4,14 +4,15 @@
  */
 import type { AuthFetch } from '../auth-fetch.ts'
 import { type AuthError, isAuthError } from '../errors.ts'
-import { jsonObject } from '../http/json.ts'
 import type { Settings } from '../options.ts'
-import type { TokenResponse } from '../tokens.ts'
 import { ERROR_HEADER, type ErrorParts } from './protocol.ts'
+import { placeOf, withoutTokens } from './token-endpoint.ts'
 
 export interface InterceptOptions {
   readonly settings: Pick<Settings, 'isOurs' | 'transport'>
   readonly tokenEndpoints: readonly URL[]
+  /** Called before a token request is sent; what it returns gets the answer, where that holds tokens. */
+  readonly expectTokens: () => (answer: object) => Promise<void>
   /** For answers that hold an error of ours. */
   readonly mark: string
 }
@@ -19,77 +20,70 @@ export interface InterceptOptions {
 /** What is answered here; null = left alone. */
 export type Intercept = (request: Request) => Promise<Response> | null
 
-export function interceptor(api: AuthFetch, { settings, tokenEndpoints, mark }: InterceptOptions): Intercept {
+/** What shows data. The files that an app is made of are the server's to give to everybody, and must not wait for a session. */
+const DATA: readonly string[] = ['', 'audio', 'image', 'track', 'video']
+
+export function interceptor(
+  api: AuthFetch,
+  { settings: { isOurs, transport }, tokenEndpoints, expectTokens, mark }: InterceptOptions,
+): Intercept {
   const endpoints = new Set(tokenEndpoints.map(placeOf))
   const isTokens = (url: URL): boolean => endpoints.has(placeOf(url))
-  const answered = async (sending: Promise<Response>, isFromEndpoint = false): Promise<Response> => {
+  const answered = async (sending: Promise<Response>): Promise<Response> => {
+    // Before it is sent: a sign-out that comes in between wins (R12).
+    const receive = expectTokens()
     try {
       const response = await sending
       // A redirect may lead there as well.
-      const hasTokens = isFromEndpoint || (response.redirected && isTokens(new URL(response.url)))
-      return hasTokens ? await keepTokens(api, response) : response
+      const hasTokens = endpoints.size > 0 && response.url !== '' && isTokens(new URL(response.url))
+      return hasTokens ? await withoutTokens(response, receive) : response
     } catch (error) {
       if (isAuthError(error)) return refusal(error, mark)
       throw error
     }
   }
+  const recovered = (request: Request): Promise<Response> => {
+    // A Request that is made of another one and an init forgets where it came from.
+    const { referrer, referrerPolicy } = request
+    return answered(api(request, { referrer, referrerPolicy }))
+  }
   return (request) => {
+    const { mode, destination, method } = request
     const url = new URL(request.url)
-    // Before all else: a form posted into a frame is a navigation, and a script could read what it shows.
-    if (isTokens(url)) return answered(settings.transport(request), true)
-    if (isLeftAlone(request) || !settings.isOurs(url)) return null
-    // Nothing is attached and nothing recovered (O3); a redirect of such a request may lead to tokens all the same.
-    if (isCallers(request)) return answered(settings.transport(request))
-    if (request.mode !== 'no-cors') return answered(api(request))
-    if (url.origin === location.origin) return answered(api(new Request(request, { mode: 'same-origin' })))
-    // An image of another origin: with the token where that origin shares with us, and as it came where it does not.
-    if (request.method !== 'GET') return null
-    const shared = new Request(request, { mode: 'cors', credentials: 'same-origin' })
-    return answered(api(shared)).catch(() => settings.transport(request))
+    const isReading = method === 'GET' || method === 'HEAD'
+    // Before all else, and a form posted into a frame too: that is a navigation, and a script can read what it shows.
+    if (isTokens(url) && !(mode === 'navigate' && isReading)) return answered(transport(asJson(request)))
+    if (isLeftAlone(request)) return null
+    if (!isOurs(url)) {
+      // It may be redirected to a token endpoint, and read there.
+      return endpoints.size > 0 && url.origin === location.origin && destination === ''
+        ? answered(transport(request))
+        : null
+    }
+    // Nothing is attached to it and nothing recovered (O3).
+    if (isCallers(request)) return answered(transport(request))
+    if (mode !== 'no-cors') return recovered(request)
+    if (url.origin === location.origin && !isReading) return recovered(new Request(request, { mode: 'same-origin' }))
+    if (!isReading) return null
+    // With the token where whoever answers in the end shares with us, and as it came where it does not.
+    const credentials = url.origin === location.origin ? request.credentials : 'same-origin'
+    return recovered(new Request(request, { mode: 'cors', credentials })).catch(() => transport(request))
   }
 }
 
-/** Navigations, which show the server's pages, and a look into the cache, which a worker may not take for every mode. */
-const isLeftAlone = ({ mode, cache }: Request): boolean =>
-  mode === 'navigate' || (cache === 'only-if-cached' && mode !== 'same-origin')
+/** Navigations, the app's own files, and a look into the cache, which a worker may not take for every mode. */
+const isLeftAlone = ({ mode, cache, destination }: Request): boolean =>
+  mode === 'navigate' || !DATA.includes(destination) || (cache === 'only-if-cached' && mode !== 'same-origin')
 
 /** It comes with credentials of its own, or asks for none. */
 const isCallers = ({ headers, credentials }: Request): boolean => headers.has('authorization') || credentials === 'omit'
 
-/** Where a URL leads: servers overlook the case of a path, escapes, doubled slashes, parameters and a slash at the end. */
-function placeOf({ origin, pathname }: URL): string {
-  let path = pathname
-  try {
-    path = decodeURIComponent(pathname)
-  } catch {}
-  return (
-    origin +
-    path
-      .toLowerCase()
-      .replace(/;[^/]*/g, '')
-      .replace(/[/\\]+/g, '/')
-      .replace(/\/$/, '')
-  )
-}
-
-const TOKENS = ['access_token', 'refresh_token', 'id_token', 'accessToken', 'refreshToken', 'idToken']
-
-/** What a page gets of an answer with tokens: they become the session here, and stay here. */
-async function keepTokens(api: AuthFetch, response: Response): Promise<Response> {
-  // Whatever its type says: a page can read any text as JSON.
-  if (!response.ok || response.body === null) return response
-  const text = await response.text()
-  const answer = jsonObject(text)
-  const headers = new Headers(response.headers)
-  // Those of a body that is no more.
-  for (const name of ['content-length', 'content-encoding']) headers.delete(name)
-  const { status, statusText } = response
-  if (answer === null || !TOKENS.some((name) => Object.hasOwn(answer, name))) {
-    return new Response(text, { status, statusText, headers })
-  }
-  await api.signIn(answer as unknown as TokenResponse)
-  const rest = Object.entries(answer).filter(([name]) => !TOKENS.includes(name))
-  return new Response(JSON.stringify(Object.fromEntries(rest)), { status, statusText, headers })
+/** Whole and in JSON, whatever the page has asked for: a form in its place would hide tokens from us. */
+function asJson(request: Request): Request {
+  const headers = new Headers(request.headers)
+  headers.set('accept', 'application/json')
+  headers.delete('range')
+  return new Request(request, { headers })
 }
 
 /**

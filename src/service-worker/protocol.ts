@@ -32,6 +32,8 @@ export interface WorkerState {
   sessionId: string | null
   /** How the last session ended, where there is none. */
   ended: AuthEvents['signed-out']['reason'] | null
+  /** Whether a 401 has been tried to cure, where there is a session; without a refresher a login is all that can help. */
+  canRefresh: boolean
   /** In the header of an answer that this worker made itself, because a request could not be sent. No server knows it. */
   mark: string
 }

@@ -11,7 +11,7 @@ import { isOtherSubject } from '../live.ts'
 import { expected, ownOptions } from '../option-check.ts'
 import { type AuthFetchOptions, OPTIONS, readOptions } from '../options.ts'
 import { sharedSession } from '../pipeline/shared-session.ts'
-import { receiveTokens } from '../tokens.ts'
+import { receiveTokens, type TokenResponse } from '../tokens.ts'
 import { interceptor, partsOf } from './intercept.ts'
 import {
   type Answer,
@@ -31,13 +31,15 @@ type PagesOwn = 'onLoginRequired' | 'onStepUp' | 'onPermissionDenied'
 export interface ServeSessionOptions extends Omit<AuthFetchOptions, PagesOwn> {
   /**
    * Where tokens come from when a page asks: login and refresh endpoints, relative to the worker's script. What a page gets from
-   * there is the answer without its tokens, which are the session from then on. In JSON, at its top level.
+   * there is the answer without its tokens, which are the session from then on: JSON, with the tokens at its top level. Of any other
+   * answer that succeeds a page gets nothing.
    * @default []
    */
   tokenEndpoints?: ReadonlyArray<string | URL> | undefined
   /**
    * What the session is sealed with while it rests: 32 random characters or more, which the server puts into this script for this
-   * browser and shows to nobody but a service worker (`Sec-Fetch-Dest: serviceworker`, `Cache-Control: no-store`). Default: a key
+   * browser and shows to nobody but a service worker (both `Sec-Fetch-Dest: serviceworker` and `Service-Worker: script`, and
+   * `Cache-Control: no-store`). Default: a key
    * in the worker's memory, handed from version to version; the session then ends when the browser ends the worker.
    */
   key?: string | undefined
@@ -46,6 +48,8 @@ export interface ServeSessionOptions extends Omit<AuthFetchOptions, PagesOwn> {
 const CALLBACKS: readonly PagesOwn[] = ['onLoginRequired', 'onStepUp', 'onPermissionDenied']
 /** Browsers end a worker that has had nothing to do for half a minute; what a page asks keeps it for so long. */
 const AWAKE_MS = 120_000
+/** Longer than an installation takes. */
+const RELEASED_MS = 60_000
 
 /**
  * Makes the service worker that this is called in the home of the session: what its pages request from `origins` is sent and
@@ -69,7 +73,9 @@ export function serveSession(options: ServeSessionOptions = {}): AuthFetch {
     throw misuse('ERR_NOT_A_SERVICE_WORKER', 'Expected serveSession() to be called in the script of a service worker')
   }
   const known = [...OPTIONS.filter((name) => !CALLBACKS.includes(name as PagesOwn)), 'tokenEndpoints', 'key']
-  const { tokenEndpoints = [], key, ...given } = ownOptions(options, known)
+  const { tokenEndpoints = [], key, ...rest } = ownOptions(options, known)
+  // On no prototype, as all options are (O4).
+  const given = { __proto__: null, ...rest } as AuthFetchOptions
   const endpoints = endpointsOf(tokenEndpoints)
   const vault = openVault(worker, key)
   const core: AuthFetchOptions = { ...given, store: given.store ?? vault.store }
@@ -78,12 +84,19 @@ export function serveSession(options: ServeSessionOptions = {}): AuthFetch {
   const { engine } = sharedSession(store)
   const mark = createId()
   const pages = new Pages(worker)
-  const intercept = interceptor(api, { settings, tokenEndpoints: endpoints, mark })
+  const expectTokens = (): ((answer: object) => Promise<void>) => {
+    const epoch = engine.epoch()
+    return async (answer) => {
+      if (engine.epoch() === epoch) await api.signIn(answer as TokenResponse)
+    }
+  }
+  const intercept = interceptor(api, { settings, tokenEndpoints: endpoints, expectTokens, mark })
 
   const stateNow = (): WorkerState => {
     const current = engine.current()
     const ended = current ? null : (engine.lastEnded()?.reason ?? null)
-    return { snapshot: api.snapshot(), sessionId: current?.sessionId ?? null, ended, mark }
+    const canRefresh = settings.refresh !== undefined
+    return { snapshot: api.snapshot(), sessionId: current?.sessionId ?? null, ended, canRefresh, mark }
   }
   const answer = async (question: Question): Promise<Answer> => {
     await engine.loading()
@@ -127,8 +140,9 @@ export function serveSession(options: ServeSessionOptions = {}): AuthFetch {
     const response = intercept(event.request)
     if (response !== null) event.respondWith(response)
   })
+  // A successor, be it ours or not, waits until nothing is under way here: from now on nothing is, for its own sake.
+  worker.registration.addEventListener('updatefound', () => pages.release())
   worker.addEventListener('message', (event) => {
-    // A successor waits until nothing is under way here: from now on nothing is kept under way for its own sake.
     if (vault.handOver(event)) return pages.release()
     const question = readQuestion(event.data)
     const [port] = event.ports
@@ -193,8 +207,12 @@ class Pages {
     })
   }
 
+  /** For a minute: a successor that fails to install leaves the pages to this one. */
   release(): void {
     this.#isReleased = true
     this.#sleep()
+    after(RELEASED_MS, () => {
+      this.#isReleased = false
+    })
   }
 }

@@ -31,7 +31,7 @@ export function openVault(worker: WorkerScope, secret: string | undefined): Vaul
     throw expected('key', `a random text of at least ${LEAST_CHARACTERS} characters`)
   }
   const nonce = createId()
-  const handed = askForKey(worker.registration.active, nonce)
+  const handed = askForKey(worker, nonce)
   const key = secret === undefined ? handed.then((theirs) => theirs ?? newKey()) : derivedKey(secret)
   return {
     // Workers of other scopes have other keys.
@@ -66,11 +66,13 @@ async function derivedKey(secret: string): Promise<CryptoKey> {
 const newKey = (): Promise<CryptoKey> => crypto.subtle.generateKey(AES, false, [...USES])
 
 /**
- * Tells the worker that is active now that there is a successor, and has its key. null: there is none, or it has none to give, or
- * it is this very worker, which the browser had ended: then what was in memory is gone.
+ * Tells the worker that is active now that there is a successor, and has its key. null: there is none, or another script's, or it has
+ * no key to give, or it is this very worker, which the browser had ended: then what was in memory is gone.
  */
-async function askForKey(active: ServiceWorker | null, nonce: string): Promise<CryptoKey | null> {
-  if (active === null) return null
+async function askForKey(worker: WorkerScope, nonce: string): Promise<CryptoKey | null> {
+  const { active } = worker.registration
+  // From another script a key would be one that others have as well: a thief's worker, replaced by ours, has planted it.
+  if (active === null || !isSameScript(worker, active)) return null
   const { port1, port2 } = new MessageChannel()
   const answer = await new Promise<unknown>((resolve) => {
     const cancel = after(HAND_OVER_MS, () => resolve(null))

@@ -39,7 +39,9 @@ export type WorkerAuthFetch = AuthFetch & {
  * })
  */
 export function createWorkerAuthFetch(options: WorkerAuthFetchOptions): WorkerAuthFetch {
-  const { worker, ...own } = ownOptions(options, [...OPTIONS, 'worker'])
+  const { worker, ...rest } = ownOptions(options, [...OPTIONS, 'worker'])
+  // On no prototype, as all options are (O4).
+  const own = { __proto__: null, ...rest } as AuthFetchOptions
   readOptions(own)
   const session = new EitherSession(workerOptions(worker), own)
   const fetch: typeof globalThis.fetch = (...args) => session.fetch(...args)
@@ -49,13 +51,29 @@ export function createWorkerAuthFetch(options: WorkerAuthFetchOptions): WorkerAu
 
 function workerOptions(worker: WorkerAuthFetchOptions['worker']): WorkerOptions {
   const isUrl = typeof worker === 'string' || worker instanceof URL
-  const options = isUrl ? { url: worker } : ownOptions(worker ?? {}, ['url', 'scope', 'type', 'timeoutMs'])
-  const { url, timeoutMs = 0 } = options as Partial<WorkerOptions>
+  const given = isUrl ? { url: worker } : ownOptions(worker ?? {}, ['url', 'scope', 'type', 'timeoutMs'])
+  const options = { __proto__: null, ...given } as WorkerOptions
+  const { url, scope, type = 'classic', timeoutMs = 0 } = options as Partial<WorkerOptions>
   if (!(typeof url === 'string' || url instanceof URL) || String(url) === '') {
     throw expected('worker', 'the URL of a script that calls serveSession(), or an object with it as `url`')
   }
+  if (scope !== undefined && typeof scope !== 'string') throw expected('scope', 'a path')
+  if (type !== 'classic' && type !== 'module') throw expected('type', "'classic' or 'module'")
   if (typeof timeoutMs !== 'number' || !(timeoutMs >= 0)) throw expected('timeoutMs', 'a number that is not negative')
   return options
+}
+
+/** A call as it was made, whatever becomes of the objects that it was made with. */
+function captured(...[input, init]: Parameters<typeof fetch>): Parameters<typeof fetch> {
+  const where = input instanceof URL ? new URL(input) : input
+  if (init === undefined) return [where]
+  const { headers, body } = init
+  const own = { __proto__: null, ...init } as RequestInit
+  if (headers !== undefined) own.headers = new Headers(headers)
+  if (body instanceof ArrayBuffer) own.body = body.slice(0)
+  if (ArrayBuffer.isView(body)) own.body = new Uint8Array(body.buffer, body.byteOffset, body.byteLength).slice()
+  if (body instanceof URLSearchParams) own.body = new URLSearchParams(body)
+  return [where, own]
 }
 
 /** Resolves once no refresh is under way. */
@@ -119,7 +137,8 @@ class EitherSession implements Members {
     if (this.#chosen) return this.#chosen(...args)
     const [input, init] = args
     const signal = init?.signal ?? (input instanceof Request ? input.signal : undefined)
-    return abortable(this.#ready, signal).then((chosen) => chosen(...args))
+    const call = captured(...args)
+    return abortable(this.#ready, signal).then((chosen) => chosen(...call))
   }
 
   async signIn(tokens: Parameters<Members['signIn']>[0]): Promise<void> {

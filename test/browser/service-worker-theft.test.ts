@@ -4,7 +4,7 @@
 import type { Page } from 'puppeteer-core'
 import { expect, it } from 'vitest'
 import { type Bench, describeBrowsers } from './bench/browsers.ts'
-import { THIEF_SCRIPT } from './bench/thief-script.ts'
+import { THIEF_MODULE, THIEF_SCRIPT } from './bench/thief-script.ts'
 import { type WorkerWorld, workerWorld } from './bench/worker-world.ts'
 
 /** Random, for one browser: 32 bytes in base64url. */
@@ -28,7 +28,8 @@ const WAYS = [
   'asks from a frame of its own',
   "fetches the worker's script, in every way",
   'asks from a worker of its own',
-  'puts a worker of its own in place of ours',
+  'puts a worker of its own in place of ours, and plants a key in the next',
+  "makes the worker's script a part of its own",
   'throws the worker away, and looks what is left',
 ]
 /** What gets the token of a session that rests in the page's own reach. */
@@ -65,13 +66,8 @@ async function scene(bench: Bench): Promise<{ world: WorkerWorld; page: Page; se
         isPublic: true,
         handle: () => new Response(null, { status: 307, headers: { location: '/token' } }),
       },
-      'GET /uploads/thief.js': {
-        isPublic: true,
-        handle: () => {
-          const headers = { 'content-type': 'text/javascript', 'service-worker-allowed': '/' }
-          return new Response(THIEF_SCRIPT, { headers })
-        },
-      },
+      'GET /uploads/thief.js': { isPublic: true, handle: () => upload(THIEF_SCRIPT) },
+      'GET /uploads/module.js': { isPublic: true, handle: () => upload(THIEF_MODULE) },
     },
   })
   const page = await bench.tab(world)
@@ -79,6 +75,9 @@ async function scene(bench: Bench): Promise<{ world: WorkerWorld; page: Page; se
   await page.evaluate(`globalThis.elsewhere = '${elsewhere.origin}'; import('/pages/thief.js')`)
   return { world, page, seenElsewhere: () => seenElsewhere }
 }
+
+const upload = (code: string): Response =>
+  new Response(code, { headers: { 'content-type': 'text/javascript', 'service-worker-allowed': '/' } })
 
 const steal = (page: Page, way: string): Promise<string> => page.evaluate((name) => globalThis.steal(name), way)
 
@@ -102,6 +101,19 @@ describeBrowsers('a thief on the page', (bench) => {
     expect(seenElsewhere()).not.toMatch(SECRETS)
     bench.reports.length = 0
   }, 120_000)
+
+  it('gets the tokens of a sign-in of its own, with the password, from a window that no worker controls', async () => {
+    const { world, page } = await scene(bench)
+    const { access_token } = world.server.signIn('viewer')
+    await page.evaluate(async (token) => {
+      openWorkerSession()
+      await api.signIn({ accessToken: token })
+    }, access_token)
+    const loot = await page.evaluate(() => globalThis.signInFromObject())
+    expect(loot).toMatch(/access_token/)
+    expect(loot).not.toContain(access_token)
+    bench.reports.length = 0
+  })
 
   it('gets that of a session in the page', async () => {
     const { world, page } = await scene(bench)

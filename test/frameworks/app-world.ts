@@ -20,7 +20,7 @@ const STEP_MS = 15_000
 export async function runScript(app: string, script: 'check' | 'build'): Promise<void> {
   // A test runner's NODE_ENV would make another build.
   const { NODE_ENV: _, ...env } = process.env
-  const options = { cwd: path.join(APPS, app), env: { ...env, NG_CLI_ANALYTICS: 'false' }, timeout: 150_000 }
+  const options = { cwd: path.join(APPS, app), env: { ...env, NG_CLI_ANALYTICS: 'false' }, timeout: 300_000 }
   await promisify(execFile)('npm', ['run', script], options).catch(({ stdout, stderr }) =>
     expect.fail(`npm run ${script}\n${stdout}\n${stderr}`),
   )

@@ -11,7 +11,7 @@ const config: ViteUserConfig = {
     setupFiles: '../helpers/retries.ts',
     testTimeout: 60_000,
     // A compiler and a bundler run here.
-    hookTimeout: 310_000,
+    hookTimeout: 610_000,
   },
 }
 

@@ -60,6 +60,7 @@ declare global {
   // With pages/thief.js:
   var ways: string[]
   var steal: (way: string) => Promise<string>
+  var signInFromObject: () => Promise<string>
 
   // With pages/bodies.js:
   var post: (kind: string) => Promise<{ status: number; sent: unknown; received: unknown }>

