@@ -14,7 +14,7 @@ import { sharedSession } from '../pipeline/shared-session.ts'
 import type { AuthScheme, LoginResult, SessionSnapshot, StoredSession, TokenSet, TokenStore } from '../ports.ts'
 import { receiveTokens } from '../tokens.ts'
 import { type Connection, errorOf } from './connection.ts'
-import { ERROR_HEADER, type ErrorParts, TOLD_EVENTS } from './protocol.ts'
+import { ERROR_HEADER, type ErrorParts, isKept, TOLD_EVENTS } from './protocol.ts'
 
 /** Stands where a token would, so that the session has a subject; no scheme sends it. */
 const HELD = 'held-by-the-service-worker'
@@ -143,10 +143,14 @@ class HeldSession implements Members {
     await this.enter(tokens, false)
   }
 
-  /** @param isStepUp whether it is the same session, only surer of its user */
+  /**
+   * @param tokens also the answer of a token endpoint without them: then the worker has them already, and what it knows is asked
+   * for before its news arrives
+   * @param isStepUp whether it is the same session, only surer of its user
+   */
   async enter(tokens: unknown, isStepUp: boolean): Promise<void> {
-    const received = receiveTokens(tokens)
-    await this.#connection.ask({ ask: 'sign-in', ...received, isStepUp })
+    if (isKept(tokens)) await this.#connection.ask({ ask: 'state', isUncontrolled: false })
+    else await this.#connection.ask({ ask: 'sign-in', ...receiveTokens(tokens), isStepUp })
     if (isStepUp) this.#mirror.renew()
     // Before this resolves, whoever waits for a login has heard of it.
     await sharedSession(this.#mirror).engine.reread()

@@ -75,6 +75,12 @@ export type ToldEvent = { [E in ToldName]: { name: E; payload: AuthEvents[E] } }
 /** The header of an answer that holds an error of ours; its value is the worker's mark. */
 export const ERROR_HEADER = 'relatch-error'
 
+/** Stands in the answer of a token endpoint for the tokens that the worker has kept: whoever signs in with it has done so. */
+export const KEPT = { held_by: 'service-worker' } as const
+
+export const isKept = (tokens: unknown): boolean =>
+  typeof tokens === 'object' && tokens !== null && own(tokens, 'held_by') === KEPT.held_by
+
 export const message = <T extends object>(content: T): T & { relatch: number } => ({ ...content, relatch: RELATCH })
 
 /** The content of one of our messages, on no prototype; null for any other. */

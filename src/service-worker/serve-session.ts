@@ -11,7 +11,7 @@ import { isOtherSubject } from '../live.ts'
 import { expected, ownOptions } from '../option-check.ts'
 import { type AuthFetchOptions, OPTIONS, readOptions } from '../options.ts'
 import { sharedSession } from '../pipeline/shared-session.ts'
-import { receiveTokens, type TokenResponse } from '../tokens.ts'
+import { type ReceivedTokens, receiveTokens } from '../tokens.ts'
 import { interceptor, partsOf } from './intercept.ts'
 import {
   type Answer,
@@ -84,10 +84,17 @@ export function serveSession(options: ServeSessionOptions = {}): AuthFetch {
   const { engine } = sharedSession(store)
   const mark = createId()
   const pages = new Pages(worker)
+  const enter = (received: ReceivedTokens, isStepUp: boolean): Promise<void> => {
+    const current = engine.current()
+    const isSame = isStepUp && !isOtherSubject(current?.tokens, received.tokens)
+    return engine.signIn(received, isSame ? current?.sessionId : undefined)
+  }
   const expectTokens = (): ((answer: object) => Promise<void>) => {
     const epoch = engine.epoch()
     return async (answer) => {
-      if (engine.epoch() === epoch) await api.signIn(answer as TokenResponse)
+      const received = receiveTokens(answer)
+      // Whether it was a step-up only the page knows. The same person is the same session, so that what waits for one goes on.
+      if (engine.epoch() === epoch) await enter(received, [received, engine.current()].every(hasSubject))
     }
   }
   const intercept = interceptor(api, { settings, tokenEndpoints: endpoints, expectTokens, mark })
@@ -111,12 +118,8 @@ export function serveSession(options: ServeSessionOptions = {}): AuthFetch {
   }
   const act = async (question: Question): Promise<unknown> => {
     switch (question.ask) {
-      case 'sign-in': {
-        const received = { ...receiveTokens(question.tokens ?? true), isFresh: question.isFresh }
-        const current = engine.current()
-        const isSame = question.isStepUp && !isOtherSubject(current?.tokens, received.tokens)
-        return engine.signIn(received, isSame ? current?.sessionId : undefined)
-      }
+      case 'sign-in':
+        return enter({ ...receiveTokens(question.tokens ?? true), isFresh: question.isFresh }, question.isStepUp)
       case 'sign-out':
         return api.signOut()
       case 'refresh':
@@ -152,6 +155,9 @@ export function serveSession(options: ServeSessionOptions = {}): AuthFetch {
   })
   return api
 }
+
+const hasSubject = (session: Pick<ReceivedTokens, 'tokens'> | null): boolean =>
+  Object.hasOwn(session?.tokens ?? {}, 'subject')
 
 /** Of this very origin, and a page or a worker of one: what else can speak here is asked nothing and told nothing. */
 const isPage = ({ location }: WorkerScope, { origin, source }: WorkerMessageEvent): boolean =>

@@ -3,6 +3,7 @@
  * successful answer holds tokens, the page gets nothing of it.
  */
 import { jsonObject } from '../http/json.ts'
+import { KEPT } from './protocol.ts'
 
 /**
  * Where a URL leads, in one spelling: servers overlook the case of a path, escapes, doubled slashes, parameters, an extension,
@@ -49,8 +50,11 @@ export async function withoutTokens(response: Response, receive: (answer: object
     hasTokens = true
     return undefined
   }
-  const rest = answer && JSON.stringify(answer, kept)
-  if (ok && answer !== null && hasTokens) await receive(answer)
+  let rest = answer && JSON.stringify(answer, kept)
+  if (ok && answer !== null && hasTokens) {
+    await receive(answer)
+    rest = JSON.stringify({ ...jsonObject(rest), ...KEPT })
+  }
   // What is no JSON object may be tokens all the same; the words of a refusal are for the page.
   return new Response(rest ?? (ok ? null : text), { status: ok && rest === null ? 200 : status, statusText, headers })
 }

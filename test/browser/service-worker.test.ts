@@ -293,7 +293,39 @@ describeBrowsers('service worker', (bench) => {
       return { members: members.sort(), url: response.url, refused: refused.status, me: (await api('/me')).status }
     })
     expect(answer).toMatchObject({ url: `${world.origin}/login`, refused: 401, me: 200 })
-    expect(answer.members).toEqual(['expires_in', 'scope', 'token_type'])
+    expect(answer.members).toEqual(['expires_in', 'held_by', 'scope', 'token_type'])
+  })
+
+  it('L1 L5 what a token endpoint has left of its answer signs in as tokens do: by itself, for a login, for a step-up', async () => {
+    const script = { options: { tokenEndpoints: ['/login'] } }
+    const { world, page } = await start(bench, { script, server: { idToken: true } })
+    const posted = await page.evaluateHandle(() => async (acr: string) => {
+      const body = new URLSearchParams({ username: 'viewer', password: 'viewer', acr_values: acr })
+      return (await fetch('/login', { method: 'POST', body })).json()
+    })
+    const status = await page.evaluate(async (logIn) => {
+      await api.signIn(await logIn(''))
+      // At once: whoever has signed in shows it.
+      return api.snapshot().status
+    }, posted)
+    expect(status).toBe('signed-in')
+    const stronger = await page.evaluate(async (logIn) => {
+      openWorkerSession({ onStepUp: ({ acrValues }) => logIn(acrValues.join(' ')) })
+      await statusIs('signed-in')
+      const { status } = await api('/payments', { method: 'POST', body: 'x' })
+      return { status, events: heard.map(({ event }) => event) }
+    }, posted)
+    expect(stronger).toEqual({ status: 201, events: [] })
+    world.server.revokeSession()
+    const statuses = await page.evaluate(async (logIn) => {
+      openWorkerSession({ onLoginRequired: () => logIn('') })
+      return statusesOf(10)
+    }, posted)
+    expect(statuses).toEqual(Array(10).fill(200))
+    expect(world.server.stats).toMatchObject({ logins: 3, reuses: 0 })
+    // Without a token, and not from such an endpoint: no sign-in.
+    const refused = await page.evaluate(() => api.signIn({ expires_in: 60 } as never).catch((error) => error.code))
+    expect(refused).toBe('unusable-token-response')
   })
 
   it('where there is no worker the page has a session of its own, which does all the same', async () => {

@@ -70,7 +70,7 @@ describe('an answer without its tokens', () => {
       headers: { 'content-length': '99', 'content-encoding': 'gzip' },
     })
     expect(received).toEqual([answer])
-    expect(JSON.parse(text)).toEqual({ expires_in: 5, user: { name: 'ada' } })
+    expect(JSON.parse(text)).toEqual({ expires_in: 5, user: { name: 'ada' }, held_by: 'service-worker' })
   })
 
   it.each([
