@@ -1,4 +1,4 @@
-/** What the page and the server of the playground say to each other under /control. Types only. */
+/** What the page and the server of the playground say to each other under /control. */
 import type { SeenRequest } from 'relatch/testing'
 
 export type UserName = 'viewer' | 'admin'
@@ -19,7 +19,12 @@ export type Action =
   | { do: 'heal' | 'expire' | 'revoke' | 'reset' }
   | { do: 'roles'; user: UserName; isAdmin: boolean }
   | { do: 'code'; user: UserName }
-  | { do: 'redeem'; code: string }
+
+/** Where the pages are whose session a service worker has: one that controlled the others would keep their tokens from them. */
+export const WORKER_SCOPE = '/service-worker/'
+
+/** Where a code becomes tokens. */
+export const REDEEM = '/control/redeem'
 
 /** Requests that the server saw and answered alike. */
 export interface SeenLine extends Pick<SeenRequest, 'method' | 'path' | 'kind' | 'credential'> {

@@ -3,6 +3,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { RouteOptions } from 'relatch/testing'
+import { WORKER_SCOPE } from './contract.ts'
+import { workerRoute } from './worker-script.ts'
 
 const FOLDER = fileURLToPath(new URL('../build/playground', import.meta.url))
 const TYPES: Record<string, string> = {
@@ -28,22 +30,29 @@ export function readPageFiles(): PageFiles {
     readdirSync(FOLDER, { recursive: true, encoding: 'utf8' })
       .map((file) => file.replaceAll(path.sep, '/'))
       .filter((file) => path.extname(file) in TYPES)
-      .map((file) => [`GET ${pathOf(file)}`, routeTo(file)]),
+      .flatMap((file) => {
+        const route = routeTo(file)
+        return pathsOf(file).map((path) => [`GET ${path}`, route])
+      }),
   )
   return { routes, owns: (path) => `GET ${path}` in routes || path === '/favicon.ico' }
 }
 
-/** `index.html` is `/`, `sign-in.html` is `/sign-in`. */
-const pathOf = (file: string): string => (file === 'index.html' ? '/' : `/${file.replace(/\.html$/, '')}`)
+/** `index.html` is `/`, `sign-in.html` is `/sign-in`; each is in the scope of the service worker too. */
+function pathsOf(file: string): string[] {
+  const name = file.replace(/^index\.html$|\.html$/, '')
+  return file.endsWith('.html') ? [`/${name}`, WORKER_SCOPE + name] : [`/${name}`]
+}
 
 function routeTo(file: string): RouteOptions {
   const body = readFileSync(path.join(FOLDER, file))
-  const headers = {
+  const headers: Record<string, string> = {
     'content-type': TYPES[path.extname(file)] as string,
     'content-security-policy': POLICY,
     // Names of assets change with what is in them.
     'cache-control': file.startsWith('assets/') ? 'max-age=31536000, immutable' : 'no-cache',
     'x-content-type-options': 'nosniff',
   }
+  if (file === 'worker.js') return workerRoute(body.toString(), headers)
   return { isPublic: true, handle: () => new Response(body, { headers }) }
 }

@@ -3,7 +3,7 @@
  * account of what the server saw. It listens nowhere by itself, and no token goes through /control but the ones it hands out.
  */
 import { type AuthServer, createAuthServer, type RouteOptions, type SeenRequest } from 'relatch/testing'
-import type { Action, PlaygroundState, Roles, SeenLine, Switches } from './contract.ts'
+import { type Action, type PlaygroundState, REDEEM, type Roles, type SeenLine, type Switches } from './contract.ts'
 import type { PageFiles } from './page-files.ts'
 
 const ACCESS_TOKEN_TTL_MS = 60_000
@@ -35,11 +35,8 @@ export function createWorld(files: PageFiles): World {
       'GET /control/state': open((request) =>
         Response.json(state(Number(new URL(request.url).searchParams.get('since') ?? Number.POSITIVE_INFINITY))),
       ),
-      'POST /control': open(async (request) => {
-        // Any page of the world could reach a server on loopback; only ours may turn its switches.
-        if (request.headers.get('origin') !== new URL(request.url).origin) return new Response(null, { status: 403 })
-        return Response.json(act(await request.json()))
-      }),
+      'POST /control': ours(async (request) => act(await request.json())),
+      [`POST ${REDEEM}`]: ours(async (request) => redeem((await request.json()).code)),
     },
   })
 
@@ -71,12 +68,11 @@ export function createWorld(files: PageFiles): World {
 
   const act = (action: Action): object => {
     if (action.do === 'code') return { code: issueCode(action.user) }
-    if (action.do === 'redeem') return redeem(action.code)
     turn(action)
     return state()
   }
 
-  function turn(action: Exclude<Action, { do: 'code' | 'redeem' }>): void {
+  function turn(action: Exclude<Action, { do: 'code' }>): void {
     switch (action.do) {
       case 'switch':
         switches[action.name] = action.isOn
@@ -119,6 +115,14 @@ export function createWorld(files: PageFiles): World {
 }
 
 const open = (handle: RouteOptions['handle']): RouteOptions => ({ isPublic: true, handle })
+
+/** Any page of the world could reach a server on loopback; only ours may turn its switches. */
+const ours = (answer: (request: Request) => Promise<object>): RouteOptions =>
+  open(async (request) =>
+    request.headers.get('origin') === new URL(request.url).origin
+      ? Response.json(await answer(request))
+      : new Response(null, { status: 403 }),
+  )
 
 /** Equal requests in one line, in the order of their answers. */
 function folded(requests: readonly SeenRequest[]): SeenLine[] {

@@ -13,7 +13,7 @@ export interface ControlSnapshot {
 
 export interface Control extends Observable<ControlSnapshot> {
   look(since?: number): Promise<PlaygroundState>
-  act(action: Exclude<Action, { do: 'code' | 'redeem' }>): Promise<void>
+  act(action: Exclude<Action, { do: 'code' }>): Promise<void>
 }
 
 export function createControl(): Control {
@@ -48,8 +48,10 @@ export function createControl(): Control {
   }
 }
 
-export const command = <T>(action: Action): Promise<T> =>
-  ask<T>('/control', { method: 'POST', body: JSON.stringify(action) })
+export const command = <T>(action: Action): Promise<T> => post('/control', action)
+
+export const post = <T>(path: string, body: object): Promise<T> =>
+  ask(path, { method: 'POST', body: JSON.stringify(body) })
 
 async function ask<T>(path: string, init?: RequestInit): Promise<T> {
   const response = await fetch(path, { cache: 'no-store', ...init })

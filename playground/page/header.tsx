@@ -55,7 +55,7 @@ function Countdown({ expiresAt }: { expiresAt: number }): ReactElement {
   return (
     <span className="countdown" role="timer" aria-label="Access token">
       <progress max={LIFETIME_MS} value={Math.min(leftMs, LIFETIME_MS)} aria-hidden="true" />
-      <span>{leftMs > 0 ? `expires in ${Math.ceil(leftMs / 1_000)} s` : 'expired: next request refreshes'}</span>
+      <span>{leftMs > 0 ? `expires in ${Math.ceil(leftMs / 1_000)} s` : 'expired: refreshed next'}</span>
     </span>
   )
 }

@@ -60,7 +60,7 @@ function Question({ prompt }: { prompt: Prompt }): ReactElement {
               as admin
             </button>
             {STORES[choices.store].isShared && (
-              <a className="button" href={hrefOf(choices, '/sign-in')} target="_blank" rel="noreferrer">
+              <a className="button" href={hrefOf(choices, 'sign-in')} target="_blank" rel="noreferrer">
                 in another tab
               </a>
             )}

@@ -1,6 +1,7 @@
 /** Back from the login page: the code in the URL becomes a session, and leaves the URL at once. */
 import { type AuthSession, isAuthError, type TokenResponse } from 'relatch'
-import { command } from './control.ts'
+import { REDEEM } from '../contract.ts'
+import { post } from './control.ts'
 
 /** @returns what went wrong, where something did */
 export async function redeemCode(api: AuthSession): Promise<string | undefined> {
@@ -10,7 +11,7 @@ export async function redeemCode(api: AuthSession): Promise<string | undefined> 
   url.searchParams.delete('code')
   history.replaceState(null, '', url)
   try {
-    await api.signIn(await command<TokenResponse>({ do: 'redeem', code }))
+    await api.signIn(await post<TokenResponse>(REDEEM, { code }))
   } catch (error) {
     return isAuthError(error) ? 'This code was used before.' : 'The server does not answer.'
   }

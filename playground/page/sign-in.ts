@@ -6,7 +6,7 @@ import { command } from './control.ts'
 
 const { search, origin } = location
 // From a query anything may come: only a path of this site goes back.
-const back = safeReturnTo(new URLSearchParams(search).get('returnTo'), { fallback: hrefOf(readChoices(search)) })
+const back = safeReturnTo(new URLSearchParams(search).get('returnTo'), { fallback: hrefOf(readChoices(location)) })
 const complaint = document.getElementById('complaint') as HTMLElement
 const shown = document.getElementById('back') as HTMLElement
 shown.textContent = back

@@ -1,11 +1,10 @@
 /** One of the eight: waits until it has the session, and for the word; then it calls, and says what came of it. */
-import { createAuthFetch, refreshEndpoint } from 'relatch'
+import { refreshEndpoint } from 'relatch'
 import { readChoices, STORES } from './choices.ts'
 import { outcomeOf } from './runs.ts'
 import { CALLS_PER_TAB, type FrameMessage } from './tabs.ts'
 
-const api = createAuthFetch({
-  store: STORES[readChoices(location.search).store].make(),
+const api = await STORES[readChoices(location).store].open({
   refresh: refreshEndpoint({ url: '/token', clientId: 'playground' }),
 })
 const say = (message: FrameMessage): void => parent.postMessage(message, location.origin)
@@ -16,4 +15,6 @@ addEventListener('message', async ({ data, origin }) => {
   say({ from: 'frame', outcomes: await Promise.all(calls) })
 })
 
-if (await api.tokens()) say({ from: 'frame', ready: true })
+// Where there is none to be seen, they are known by then all the same.
+await api.tokens()
+if (api.snapshot().status !== 'signed-out') say({ from: 'frame', ready: true })

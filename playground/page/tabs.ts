@@ -1,5 +1,5 @@
 /** Eight tabs in one: frames of the same origin, each with a session of its own on the store that all of them share. */
-import type { StoreName } from './choices.ts'
+import { hrefOf, type StoreName } from './choices.ts'
 import type { Tally } from './runs.ts'
 
 export const TABS = 8
@@ -33,7 +33,7 @@ export async function callFromTabs(store: StoreName, start: () => Promise<void>,
 
 function openFrame(store: StoreName): HTMLIFrameElement {
   const frame = document.createElement('iframe')
-  frame.src = `/tab?store=${store}`
+  frame.src = hrefOf({ store, login: 'dialog' }, 'tab')
   frame.hidden = true
   document.body.append(frame)
   return frame

@@ -77,6 +77,49 @@ describeBrowsers('playground', (bench) => {
     )
     expect(await page.$('dialog')).toBeNull()
   })
+
+  it('R2 R7 C3 the session in a service worker: one refresh for 50 requests, in every tab, after a reload, while the server is down', async () => {
+    const { page, origin } = await visit(bench, '/service-worker/')
+    // Whatever the page reads from now on, and after the reload too.
+    await page.evaluateOnNewDocument(() => {
+      const { text } = Response.prototype
+      Response.prototype.text = async function () {
+        const read = await text.call(this)
+        sessionStorage.setItem('read', (sessionStorage.getItem('read') ?? '') + read)
+        return read
+      }
+      Response.prototype.json = async function () {
+        return JSON.parse(await this.text())
+      }
+    })
+    await page.reload()
+    await signIn(page, 'viewer')
+    expect(await run(page, 'Expire, then call × 50')).toMatchObject({ page: ['50 × 200'] })
+    const second = await opened(page, () => press(page, 'Open a second tab', 'link'))
+    await second.waitForSelector('.state.signed-in')
+    expect(second.url()).toBe(`${origin}/service-worker/`)
+    expect(await counters(page)).toMatchObject({ refreshes: 1, reuses: 0, logins: 1 })
+
+    await page.bringToFront()
+    await page.reload()
+    await page.waitForSelector('.state.signed-in')
+    await turn(page, 'Down')
+    expect(await run(page, 'Expire, then call × 50')).toMatchObject({ page: ['50 × refresh-unavailable'] })
+    expect(await state(page)).toBe('signed in')
+    await heal(page)
+    expect(await run(page, 'Call × 50')).toMatchObject({ page: ['50 × 200'] })
+    expect(await counters(page)).toMatchObject({ refreshes: 2, reuses: 0, logins: 1 })
+    expect(await run(page, 'Replay a spent token')).toMatchObject({
+      page: [expect.stringMatching(/^Nothing to steal/)],
+      server: [],
+    })
+
+    const read = await page.evaluate(() => sessionStorage.getItem('read'))
+    expect(read).toContain('service-worker')
+    expect(read).not.toMatch(/[ar]t_[\w-]{16,}|"id_token"/)
+    await press(page, 'Sign out')
+    await text(second, 'header output', 'signed out')
+  })
 })
 
 describeBrowsers(
@@ -272,6 +315,59 @@ describeBrowsers(
       expect(await counters(page)).toMatchObject({ logins: 2 })
     })
 
+    it('L1 L2 L5 a service worker: a login by dialog, by redirect and in another tab, and a step-up', async () => {
+      const { page, origin } = await visit(bench, '/?store=service-worker&login=redirect')
+      await page.waitForFunction(() => location.pathname === '/service-worker/')
+      await press(page, 'Call × 50')
+      await page.waitForSelector('body.sign-in')
+      await text(page, '#back', '/service-worker/?login=redirect')
+      await press(page, 'Sign in as viewer')
+      await page.waitForSelector('.state.signed-in')
+      expect(page.url()).toBe(`${origin}/service-worker/?login=redirect`)
+
+      await press(page, 'dialog', 'link')
+      await page.waitForFunction(() => location.search === '')
+      await page.waitForSelector('.state.signed-in')
+      await press(page, 'Revoke the session')
+      await press(page, 'Call × 50')
+      expect(await question(page)).toContain('GET /items met a 401.')
+      await press(page, 'Sign in as viewer', 'button', 'dialog')
+      expect(await lastCard(page)).toMatchObject({ page: ['50 × 200'] })
+
+      await page.select('select', 'POST /payments')
+      await press(page, 'Call × 50')
+      await expect.poll(() => question(page), { timeout: 5_000 }).toContain('50 requests wait.')
+      await press(page, 'Confirm with a second factor')
+      expect(await lastCard(page)).toMatchObject({ page: ['50 × 201'] })
+
+      await page.select('select', 'GET /items')
+      await press(page, 'Revoke the session')
+      await press(page, 'Call × 1')
+      await question(page)
+      const another = await opened(page, () => press(page, 'in another tab', 'link'))
+      await press(another, 'Sign in as viewer')
+      await another.waitForSelector('.state.signed-in')
+      expect(another.url()).toBe(`${origin}/service-worker/`)
+      expect(await lastCard(page)).toMatchObject({ page: ['1 × 200'] })
+      expect(await counters(page)).toMatchObject({ reuses: 0, logins: 4 })
+    })
+
+    it('a service worker that the browser ends has the session still; the other stores are none of its business', async () => {
+      const { page, origin } = await visit(bench, '/service-worker/')
+      await signIn(page, 'viewer')
+      const devtools = await page.createCDPSession()
+      await devtools.send('ServiceWorker.enable')
+      await devtools.send('ServiceWorker.stopAllWorkers')
+      expect(await run(page, 'Expire, then call × 50')).toMatchObject({ page: ['50 × 200'] })
+      expect(await counters(page)).toMatchObject({ refreshes: 1, logins: 1 })
+
+      await page.goto(origin)
+      await signIn(page, 'admin')
+      expect(await run(page, 'Expire, then call × 50')).toMatchObject({ page: ['50 × 200'] })
+      await press(page, 'service-worker', 'link')
+      await text(page, '.who', 'viewer')
+    })
+
     it('L4 the login page sends nobody to another site, and a code works once', async () => {
       const { page, origin } = await visit(bench, '/sign-in?returnTo=//evil.example/')
       await text(page, '#back', '/')
@@ -353,6 +449,29 @@ describe('npm start', () => {
     expect(await act({})).toBe(403)
     expect(await act({ origin: 'https://evil.example' })).toBe(403)
     expect(await act({ origin })).toBe(200)
+  })
+
+  it('shows the key of a service worker to no page, and another one to each browser', async () => {
+    const { origin } = await start()
+    const asked = async (headers: Record<string, string>): Promise<{ key?: string | undefined; cookie: string }> => {
+      const response = await fetch(`${origin}/worker.js`, { headers })
+      expect(Object.fromEntries(response.headers)).toMatchObject({
+        'cache-control': 'no-store',
+        vary: 'Sec-Fetch-Dest, Cookie',
+        'set-cookie': expect.stringMatching(/; Path=\/worker\.js; HttpOnly; SameSite=Strict/),
+      })
+      const [, key] = /^self\.sessionKey = '([\w-]{43})'/.exec(await response.text()) ?? []
+      return { key, cookie: response.headers.get('set-cookie')?.split(';')[0] ?? '' }
+    }
+    const worker = { 'sec-fetch-dest': 'serviceworker' }
+    const { key, cookie } = await asked(worker)
+    expect(key).toBeDefined()
+    expect(await asked({ ...worker, cookie })).toEqual({ key, cookie })
+    expect((await asked(worker)).key).not.toBe(key)
+    for (const dest of ['script', 'empty', 'worker']) {
+      expect((await asked({ 'sec-fetch-dest': dest, cookie })).key).toBeUndefined()
+    }
+    expect((await asked({ cookie })).key).toBeUndefined()
   })
 
   it('leaves no server behind when npm is killed, and with it the shell in between', async () => {

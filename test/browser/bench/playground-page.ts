@@ -64,7 +64,9 @@ type Role = 'button' | 'switch' | 'link'
 
 /** By the name that it has for everybody. Firefox takes half a second for that: there, by what is written on it. */
 const named = (page: Page, name: string, role: Role): string =>
-  inFirefox.has(page) ? `::-p-xpath(//button[normalize-space()="${name}"])` : `::-p-aria(${name}[role="${role}"])`
+  inFirefox.has(page)
+    ? `::-p-xpath(//${role === 'link' ? 'a' : 'button'}[normalize-space()="${name}"])`
+    : `::-p-aria(${name}[role="${role}"])`
 
 const inFirefox = new WeakSet<Page>()
 
