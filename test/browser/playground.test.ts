@@ -24,7 +24,12 @@ import {
   text,
   turn,
   visit,
+  visitWorker,
 } from './bench/playground-page.ts'
+
+/** What stands in an answer for its tokens, and what they look like. */
+const HELD = '"held_by":"service-worker"'
+const TOKEN = /[ar]t_[\w-]{16,}|"id_token"/
 
 describeBrowsers('playground', (bench) => {
   it('one refresh for 50 requests that meet a 401', async () => {
@@ -79,20 +84,7 @@ describeBrowsers('playground', (bench) => {
   })
 
   it('R2 R7 C3 the session in a service worker: one refresh for 50 requests, in every tab, after a reload, while the server is down', async () => {
-    const { page, origin } = await visit(bench, '/service-worker/')
-    // Whatever the page reads from now on, and after the reload too.
-    await page.evaluateOnNewDocument(() => {
-      const { text } = Response.prototype
-      Response.prototype.text = async function () {
-        const read = await text.call(this)
-        sessionStorage.setItem('read', (sessionStorage.getItem('read') ?? '') + read)
-        return read
-      }
-      Response.prototype.json = async function () {
-        return JSON.parse(await this.text())
-      }
-    })
-    await page.reload()
+    const { page, origin, read } = await visitWorker(bench, '/service-worker/')
     await signIn(page, 'viewer')
     expect(await run(page, 'Expire, then call × 50')).toMatchObject({ page: ['50 × 200'] })
     const second = await opened(page, () => press(page, 'Open a second tab', 'link'))
@@ -114,9 +106,8 @@ describeBrowsers('playground', (bench) => {
       server: [],
     })
 
-    const read = await page.evaluate(() => sessionStorage.getItem('read'))
-    expect(read).toContain('service-worker')
-    expect(read).not.toMatch(/[ar]t_[\w-]{16,}|"id_token"/)
+    expect(await read()).toContain(HELD)
+    expect(await read()).not.toMatch(TOKEN)
     await press(page, 'Sign out')
     await text(second, 'header output', 'signed out')
   })
@@ -316,7 +307,7 @@ describeBrowsers(
     })
 
     it('L1 L2 L5 a service worker: a login by dialog, by redirect and in another tab, and a step-up', async () => {
-      const { page, origin } = await visit(bench, '/?store=service-worker&login=redirect')
+      const { page, origin, read } = await visitWorker(bench, '/?store=service-worker&login=redirect')
       await page.waitForFunction(() => location.pathname === '/service-worker/')
       await press(page, 'Call × 50')
       await page.waitForSelector('body.sign-in')
@@ -324,6 +315,7 @@ describeBrowsers(
       await press(page, 'Sign in as viewer')
       await page.waitForSelector('.state.signed-in')
       expect(page.url()).toBe(`${origin}/service-worker/?login=redirect`)
+      expect(await read()).toContain(HELD)
 
       await press(page, 'dialog', 'link')
       await page.waitForFunction(() => location.search === '')
@@ -350,6 +342,7 @@ describeBrowsers(
       expect(another.url()).toBe(`${origin}/service-worker/`)
       expect(await lastCard(page)).toMatchObject({ page: ['1 × 200'] })
       expect(await counters(page)).toMatchObject({ reuses: 0, logins: 4 })
+      expect(await read()).not.toMatch(TOKEN)
     })
 
     it('a service worker that the browser ends has the session still; the other stores are none of its business', async () => {
@@ -392,7 +385,7 @@ describeBrowsers(
       const shown = (): Promise<string> =>
         page.$eval('relatch-devtools', (element) => element.shadowRoot?.textContent ?? '')
       await expect.poll(shown).toMatch(/50 requests, 1 refresh/)
-      expect(`${await shown()} ${await page.content()}`).not.toMatch(/[ar]t_[\w-]{16,}/)
+      expect(`${await shown()} ${await page.content()}`).not.toMatch(TOKEN)
     })
 
     it('works by keyboard, and in any width without scrolling sideways', async () => {

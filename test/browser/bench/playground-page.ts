@@ -151,3 +151,28 @@ export async function opened(page: Page, action: () => Promise<void>): Promise<P
   onTestFinished(() => tab.close().catch(() => {}))
   return tab
 }
+
+/**
+ * A page at this path whose session a service worker has: no worker was there before, and all that it reads of answers from
+ * now on is `read`.
+ */
+export async function visitWorker(
+  bench: Bench,
+  path: string,
+): Promise<Playground & { page: Page; read(): Promise<string> }> {
+  const playground = await visit(bench, '/sign-in')
+  const { page, origin } = playground
+  await page.evaluateOnNewDocument(() => {
+    const { text } = Response.prototype
+    Response.prototype.text = async function () {
+      const body = await text.call(this)
+      sessionStorage.setItem('read', (sessionStorage.getItem('read') ?? '') + body)
+      return body
+    }
+    Response.prototype.json = async function () {
+      return JSON.parse(await this.text())
+    }
+  })
+  await page.goto(origin + path)
+  return { ...playground, read: () => page.evaluate(() => sessionStorage.getItem('read') ?? '') }
+}
