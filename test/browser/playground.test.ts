@@ -84,8 +84,11 @@ describeBrowsers('playground', (bench) => {
   })
 
   it('R2 R7 C3 the session in a service worker: one refresh for 50 requests, in every tab, after a reload, while the server is down', async () => {
-    const { page, origin, read } = await visitWorker(bench, '/service-worker/')
-    await signIn(page, 'viewer')
+    // With a code, and before there is a worker.
+    const { page, origin, read } = await visitWorker(bench, '/sign-in?store=service-worker')
+    await text(page, '#back', '/service-worker/')
+    await press(page, 'Sign in as viewer')
+    await text(page, '.who', 'viewer')
     expect(await run(page, 'Expire, then call × 50')).toMatchObject({ page: ['50 × 200'] })
     const second = await opened(page, () => press(page, 'Open a second tab', 'link'))
     await second.waitForSelector('.state.signed-in')
