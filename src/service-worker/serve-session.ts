@@ -31,8 +31,8 @@ type PagesOwn = 'onLoginRequired' | 'onStepUp' | 'onPermissionDenied'
 export interface ServeSessionOptions extends Omit<AuthFetchOptions, PagesOwn> {
   /**
    * Where tokens come from when a page asks: login and refresh endpoints, relative to the worker's script. What a page gets from
-   * there is the answer without its tokens, which are the session from then on: JSON, with the tokens at its top level. Of any other
-   * answer that succeeds a page gets nothing.
+   * there is the answer without its tokens, which are the session from then on; `signIn` and the login callbacks take it as they
+   * take tokens. JSON, with the tokens at its top level: of any other answer that succeeds a page gets nothing.
    * @default []
    */
   tokenEndpoints?: ReadonlyArray<string | URL> | undefined
