@@ -15,6 +15,8 @@ describeBrowsers(
 
     it('C1 one worker for eight tabs', async () => {
       const { page } = await visit(bench, '/service-worker/')
+      // The page is there once its worker is.
+      await page.waitForSelector('.runs')
       expectWhole(await run(page, '8 tabs × 20 requests'))
       // How many of them it had sent before the first 401 is not ours to say.
       expect(await counters(page)).toMatchObject({ refreshes: 1, reuses: 0, logins: 1 })
