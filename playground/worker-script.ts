@@ -15,7 +15,9 @@ export function workerRoute(code: string, headers: Record<string, string>): Rout
     const known = new RegExp(`(?:^|; )${COOKIE}=([\\w-]{36})(?:;|$)`).exec(request.headers.get('cookie') ?? '')?.[1]
     const device = known ?? randomUUID()
     const key = createHmac('sha256', secret).update(device).digest('base64url')
-    const isWorker = request.headers.get('sec-fetch-dest') === 'serviceworker'
+    const { headers: given } = request
+    // The second is what tells our own installation from another worker's import.
+    const isWorker = given.get('sec-fetch-dest') === 'serviceworker' && given.get('service-worker') === 'script'
     return new Response(isWorker ? `self.sessionKey = '${key}';\n${code}` : code, {
       headers: {
         ...headers,

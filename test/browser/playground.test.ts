@@ -459,13 +459,13 @@ describe('npm start', () => {
       const [, key] = /^self\.sessionKey = '([\w-]{43})'/.exec(await response.text()) ?? []
       return { key, cookie: response.headers.get('set-cookie')?.split(';')[0] ?? '' }
     }
-    const worker = { 'sec-fetch-dest': 'serviceworker' }
+    const worker = { 'sec-fetch-dest': 'serviceworker', 'service-worker': 'script' }
     const { key, cookie } = await asked(worker)
     expect(key).toBeDefined()
     expect(await asked({ ...worker, cookie })).toEqual({ key, cookie })
     expect((await asked(worker)).key).not.toBe(key)
     for (const dest of ['script', 'empty', 'worker']) {
-      expect((await asked({ 'sec-fetch-dest': dest, cookie })).key).toBeUndefined()
+      expect((await asked({ 'sec-fetch-dest': dest, 'service-worker': 'script', cookie })).key).toBeUndefined()
     }
     expect((await asked({ cookie })).key).toBeUndefined()
   })
