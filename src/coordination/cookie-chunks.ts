@@ -58,7 +58,8 @@ export function writeChunks(cookies: RequestCookies, { name, attributes, most }:
   for (const [index, each] of names.entries()) {
     const chunk = text.slice(index * CHUNK_LENGTH, (index + 1) * CHUNK_LENGTH)
     if (chunk !== '') set(cookies, each, index === 0 ? `${count}.${chunk}` : chunk, attributes)
-    else if (textOf(cookies, each) !== '') set(cookies, each, '', { ...attributes, maxAge: 0 })
+    // All of them where there is to be none: what this response was told before may not be shown.
+    else if (text === '' || textOf(cookies, each) !== '') set(cookies, each, '', { ...attributes, maxAge: 0 })
   }
 }
 

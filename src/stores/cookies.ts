@@ -97,7 +97,7 @@ export function cookieSessions(options: CookieSessionsOptions): (cookies: Reques
     seal: cookieSeal([...secrets], name),
     memory: new CookieMemory(maxAgeSeconds * 1000),
     leases: new MemoryLeases(),
-    requests: new WeakMap(),
+    lastSet: new WeakMap(),
   }
   return (cookies) => {
     if (typeof cookies?.get !== 'function' || typeof cookies.set !== 'function')
@@ -133,70 +133,68 @@ interface App {
   readonly seal: Seal
   readonly memory: CookieMemory
   readonly leases: MemoryLeases
-  /** By the object that its cookies are: whoever makes two stores on it has one session. */
-  readonly requests: WeakMap<RequestCookies, BrowserCookie>
+  /** What was set last through these cookies. To find it there does not mean that a browser has sent it. */
+  readonly lastSet: WeakMap<RequestCookies, string>
 }
 
-/** The cookie of one request. */
-interface BrowserCookie {
-  /** The session that it stands for, and the texts under which it does: some frameworks show what was set, some what was sent. */
-  opened: { readonly texts: readonly string[]; readonly session: StoredSession | null } | null
-  /** Whether this response can set no more cookies. */
-  isShut: boolean
-  hasComplained: boolean
-}
-
+/**
+ * The cookie of one request. What it stands for is known to this store alone, and only while the cookie says the same: the object
+ * that gives cookies may be one for all requests, over what the request at hand is (AsyncLocalStorage), and must lead from none of
+ * them to another's session.
+ */
 class CookieStore implements TokenStore {
   readonly #app: App
   readonly #cookies: RequestCookies
-  readonly #cookie: BrowserCookie
+  /** What the cookie says, and for which session that stands: after a write the new one, also where `get` goes on giving the old. */
+  #opened: { readonly text: string; readonly session: StoredSession | null } | null = null
+  #hasComplained = false
 
   constructor(app: App, cookies: RequestCookies) {
     this.#app = app
     this.#cookies = cookies
-    this.#cookie = app.requests.get(cookies) ?? { opened: null, isShut: false, hasComplained: false }
-    app.requests.set(cookies, this.#cookie)
   }
 
   async read(): Promise<StoredSession | null> {
-    await this.#open()
     await this.#catchUp()
     // A copy: whoever reads it may change it.
-    return readStoredSession(this.#standing())
+    return this.#whenOpen((cookie) => readStoredSession(this.#standing(cookie)))
   }
 
   async write(given: StoredSession | null, expectedVersion: number | null): Promise<boolean> {
-    const { memory } = this.#app
     const next = readStoredSession(given)
     const text = next ? await this.#sealed(next) : ''
-    await this.#open()
-    // Nothing is waited for from here on: what is compared is what is replaced.
-    const standing = this.#standing()
-    if ((standing?.version ?? null) !== expectedVersion) return false
-    const isSame = next !== null && standing?.sessionId === next.sessionId
-    const isSet = this.#set(text, next, (error) => {
-      // The browser has a cookie by which the next request finds the newest tokens here, or that there are none any more.
-      const isKept = next === null || (isSame && !(error instanceof TooLarge))
-      if (isKept || this.#cookie.hasComplained) return
-      // Told once, as a store that failed; whoever tries again then shall not do so for ever.
-      this.#cookie.hasComplained = true
-      throw error
+    return this.#whenOpen((cookie) => {
+      const standing = this.#standing(cookie)
+      if ((standing?.version ?? null) !== expectedVersion) return false
+      this.#replace(standing, next, text)
+      return true
     })
-    if (standing && !isSame) memory.end(standing.sessionId, next === null && !isSet)
-    if (next) memory.keep(next)
-    return true
   }
 
   async lock<T>(task: (isHeld?: () => boolean) => Promise<T>, options: LockOptions): Promise<T> {
-    await this.#open()
-    const place = this.#app.leases.at(this.#cookie.opened?.session?.sessionId ?? this.#cookie)
-    return leaseLock(place, POLL_MS)(task, options)
+    const key = await this.#whenOpen((cookie) => cookie?.sessionId ?? this.#cookies)
+    return leaseLock(this.#app.leases.at(key), POLL_MS)(task, options)
   }
 
-  /** What stands for this browser, once its cookie has been opened. */
-  #standing(): StoredSession | null {
-    const session = this.#cookie.opened?.session ?? null
-    return session && this.#app.memory.newestOf(session)
+  #replace(standing: StoredSession | null, next: StoredSession | null, text: string): void {
+    const { memory } = this.#app
+    const failure = this.#set(text)
+    const isSame = next !== null && standing?.sessionId === next.sessionId
+    // The browser has a cookie by which the next request finds the newest tokens here, or that there are none any more.
+    const isKept = isSame || next === null
+    if (isSame || (next && !failure)) memory.keep(next, !failure)
+    if (standing && !isSame && (isKept || !failure)) memory.end(standing.sessionId, failure !== null)
+    if (failure && (!isKept || failure.error instanceof TooLarge) && !this.#hasComplained) {
+      // Told once, as a store that failed; whoever tries again then shall not do so for ever.
+      this.#hasComplained = true
+      throw failure.error
+    }
+    this.#opened = { text: this.#text(), session: next }
+  }
+
+  /** What stands for whoever comes with this cookie. */
+  #standing(cookie: StoredSession | null): StoredSession | null {
+    return cookie && this.#app.memory.newestOf(cookie)
   }
 
   #text(): string {
@@ -208,12 +206,16 @@ class CookieStore implements TokenStore {
     return seal.close(JSON.stringify({ session, expiresAt: wallNow() + spot.attributes.maxAge * 1000 }))
   }
 
-  /** Looks what the cookie says, unless that is known. */
-  async #open(): Promise<void> {
-    for (let text = this.#text(); !this.#cookie.opened?.texts.includes(text); text = this.#text()) {
+  /** Runs `task` with what the cookie stands for, in the same step in which it says so: what is compared is what is replaced. */
+  async #whenOpen<T>(task: (cookie: StoredSession | null) => T): Promise<T> {
+    for (;;) {
+      const [text, opened] = [this.#text(), this.#opened]
+      if (opened?.text === text) return task(opened.session)
       const session = await this.#unsealed(text)
-      this.#cookie.opened = { texts: [text], session }
-      if (session) this.#app.memory.see(session)
+      // Somebody who wrote meanwhile knows better.
+      if (this.#opened !== opened) continue
+      this.#opened = { text, session }
+      if (session && this.#app.lastSet.get(this.#cookies) !== text) this.#app.memory.see(session)
     }
   }
 
@@ -225,31 +227,32 @@ class CookieStore implements TokenStore {
 
   /** Puts into the cookie what was kept because another response could not. */
   async #catchUp(): Promise<void> {
-    const { memory } = this.#app
-    const cookie = this.#cookie.opened?.session
-    if (!cookie || this.#cookie.isShut) return
-    if (memory.isCookieLeft(cookie.sessionId)) {
-      if (this.#set('', null)) memory.end(cookie.sessionId, false)
-      return
-    }
-    const newest = memory.newestOf(cookie)
-    if (newest === null || newest === cookie) return
-    const text = await this.#sealed(newest)
-    if (this.#cookie.opened?.session === cookie && memory.newestOf(cookie) === newest) this.#set(text, newest)
+    const missing = await this.#whenOpen((cookie) => this.#missing(cookie))
+    if (missing === undefined) return
+    const text = missing ? await this.#sealed(missing) : ''
+    await this.#whenOpen((cookie) => {
+      if (!cookie || this.#missing(cookie) !== missing) return
+      const failure = this.#set(text)
+      if (!missing && !failure) this.#app.memory.end(cookie.sessionId, false)
+      this.#opened = { text: this.#text(), session: missing }
+    })
   }
 
-  /** Sets the cookie to `text`, which stands for `session`. Says whether that was possible. */
-  #set(text: string, session: StoredSession | null, onFailure: (error: unknown) => void = () => {}): boolean {
-    const before = this.#text()
-    let isSet = true
+  /** What the browser has to get, null to have its cookie taken away; undefined: nothing. */
+  #missing(cookie: StoredSession | null): StoredSession | null | undefined {
+    const standing = this.#standing(cookie)
+    if (!cookie || standing === cookie) return undefined
+    return standing ?? (this.#app.memory.isCookieLeft(cookie.sessionId) ? null : undefined)
+  }
+
+  /** Sets the cookie to `text`; says what kept it from that. */
+  #set(text: string): { readonly error: unknown } | null {
     try {
       writeChunks(this.#cookies, this.#app.spot, text)
     } catch (error) {
-      isSet = false
-      this.#cookie.isShut = true
-      onFailure(error)
+      return { error }
     }
-    this.#cookie.opened = { texts: [before, this.#text()], session }
-    return isSet
+    this.#app.lastSet.set(this.#cookies, text)
+    return null
   }
 }

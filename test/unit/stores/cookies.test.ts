@@ -1,8 +1,9 @@
 // R11, R12, S1, S2, E1, E5: what rests in a browser's cookies, what of them is believed, and what the process remembers beside them.
+import { AsyncLocalStorage } from 'node:async_hooks'
 import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
-import { createAuthFetch } from '../../../src/index.ts'
-import { type CookieSessionsOptions, cookieSessions } from '../../../src/stores/cookies.ts'
+import { createAuthFetch, type TokenStore } from '../../../src/index.ts'
+import { type CookieSessionsOptions, cookieSessions, type RequestCookies } from '../../../src/stores/cookies.ts'
 import { Browser } from '../../helpers/cookie-jar.ts'
 import { fakeTime, pass } from '../../helpers/fake-time.ts'
 import { watch } from '../../helpers/watch.ts'
@@ -79,6 +80,19 @@ describe('the cookie', () => {
     await sessions(browser.cookies()).write(null, 4)
     expect([...browser.kept.keys()]).toEqual([])
   })
+
+  it.each(['set', 'sent'] as const)(
+    'is not left behind by a sign-in and a sign-out in one response, with cookies that show what was %s',
+    async (shows) => {
+      const [sessions, browser] = [sessionsWith(), new Browser()]
+      const request = browser.request({ shows })
+      const store = sessions(request.cookies)
+      expect(await store.write(session(1, 'session-1', 'a'.repeat(6000)), null)).toBe(true)
+      expect(await store.write(null, 1)).toBe(true)
+      request.arrive()
+      expect([...browser.kept.keys()]).toEqual([])
+    },
+  )
 
   it('is not confused by a rest that an older one has left behind', async () => {
     const { browser } = await signedIn()
@@ -276,6 +290,63 @@ describe('requests that are under way together', () => {
   })
 })
 
+describe('cookies of many requests behind one object', () => {
+  const show = (shows: 'set' | 'sent') => {
+    const sessions = sessionsWith()
+    const current = new AsyncLocalStorage<RequestCookies>()
+    const shared: RequestCookies = {
+      get: (name) => current.getStore()?.get(name),
+      set: (...cookie) => current.getStore()?.set(...cookie),
+    }
+    /** A request of a browser, with a store of its own on the object that all of them share. */
+    const visit = async <T>(browser: Browser, task: (store: TokenStore) => T | Promise<T>): Promise<T> => {
+      const request = browser.request({ shows })
+      const result = await current.run(request.cookies, async () => task(sessions(shared)))
+      request.arrive()
+      return result
+    }
+    return { sessions, visit }
+  }
+
+  it.each(['set', 'sent'] as const)(
+    'R12 lead from no request to the session of another, and show what was %s',
+    async (shows) => {
+      const { visit } = show(shows)
+      const [ada, bob, nobody] = [new Browser(), new Browser(), new Browser()]
+      await visit(ada, async (store) => {
+        expect(await store.write(session(1, 'ada'), null)).toBe(true)
+        expect(await store.read()).toEqual(session(1, 'ada'))
+        expect(await visit(nobody, (other) => other.read())).toBeNull()
+      })
+      expect(await visit(nobody, (store) => store.read())).toBeNull()
+      expect(await visit(bob, (store) => store.write(session(2, 'bob'), null))).toBe(true)
+      for (let round = 0; round < 20; round++) {
+        const found = await Promise.all([ada, bob, nobody].map((browser) => visit(browser, (store) => store.read())))
+        expect(found).toEqual([session(1, 'ada'), session(2, 'bob'), null])
+      }
+    },
+  )
+
+  it('what one response could not set, and has complained of, is nothing to another', async () => {
+    const { visit } = show('set')
+    const [ada, bob] = [new Browser(), new Browser()]
+    const large = (sessionId: string) => session(1, sessionId, 'a'.repeat(20_000))
+    await expect(visit(ada, (store) => store.write(large('ada'), null))).rejects.toThrow('3 cookies')
+    await expect(visit(bob, (store) => store.write(large('bob'), null))).rejects.toThrow('3 cookies')
+    expect(await visit(bob, (store) => store.read())).toBeNull()
+  })
+
+  it('R12 a second store sees a refresh and a sign-out of the first, also where cookies show what was sent', async () => {
+    const { sessions, browser } = await signedIn()
+    const { cookies } = browser.request({ shows: 'sent' })
+    const [one, two] = [sessions(cookies), sessions(cookies)]
+    expect(await one.write(session(2), 1)).toBe(true)
+    expect(await two.read()).toEqual(session(2))
+    expect(await two.write(null, 2)).toBe(true)
+    expect(await one.read()).toBeNull()
+  })
+})
+
 describe('R11 a response that can set no cookies', () => {
   it('loses no refresh: others read it at once, and the next one that may sets it', async () => {
     const { sessions, browser } = await signedIn()
@@ -326,16 +397,68 @@ describe('R11 a response that can set no cookies', () => {
     expect(told.of('store-failed')).toEqual([{ operation: 'write', reason: 'threw' }])
   })
 
+  it("S2 a session that cannot begin ends none: it is this request's alone", async () => {
+    const { sessions, browser } = await signedIn()
+    const store = sessions(browser.request({ isReadOnly: true }).cookies)
+    const other = session(5, 'session-2')
+    await expect(store.write(other, 1)).rejects.toThrow('Server Action')
+    expect(await store.write(other, 1)).toBe(true)
+    expect(await store.read()).toEqual(other)
+    // What it goes on to is not the browser's either.
+    expect(await store.write(session(6, 'session-2'), 5)).toBe(true)
+    expect(await store.read()).toEqual(session(6, 'session-2'))
+    expect(await read(sessions, browser)).toEqual(session(1))
+  })
+
   it('S2 is told once where a session is too large, and the session lives on in this process', async () => {
     const { sessions, browser } = await signedIn()
     const store = sessions(browser.request().cookies)
-    const large = session(2, 'session-1', 'a'.repeat(20_000))
-    await expect(store.write(large, 1)).rejects.toThrow('3 cookies')
-    expect(await store.read()).toEqual(session(1))
-    expect(await store.write(large, 1)).toBe(true)
-    expect(await read(sessions, browser)).toEqual(large)
+    const large = (version: number) => session(version, 'session-1', 'a'.repeat(20_000))
+    await expect(store.write(large(2), 1)).rejects.toThrow('3 cookies')
+    // It is the only place where the refresh token is that the server has given out.
+    expect(await store.read()).toEqual(large(2))
+    expect(await store.write(large(3), 2)).toBe(true)
+    expect(await read(sessions, browser)).toEqual(large(3))
     expect(await read(sessionsWith(), browser)).toEqual(session(1))
   })
+
+  it.each([
+    ['one after the other', false],
+    ['at once', true],
+  ])(
+    'R11 S2 a refresh that is too large is not made again by others, %s, and nobody waits for it',
+    async (_, isAtOnce) => {
+      const { sessions, browser } = await signedIn({ maxCookies: 1 })
+      const used: unknown[] = []
+      const told: unknown[] = []
+      const visit = async (): Promise<string> => {
+        const api = createAuthFetch({
+          baseUrl: 'https://api.example',
+          store: sessions(browser.request().cookies),
+          refresh: async ({ tokens }) => {
+            used.push(tokens?.refreshToken)
+            return { accessToken: `new-${'a'.repeat(4000)}`, refreshToken: 'refresh-2' }
+          },
+          fetch: async (_, init) => {
+            const isNew = new Headers(init?.headers).get('authorization')?.startsWith('Bearer new-')
+            return new Response(isNew ? 'new' : 'old', { status: isNew ? 200 : 401 })
+          },
+        })
+        api.on('store-failed', (payload) => told.push(payload))
+        const answer = await (await api('/me')).text()
+        // Before whatever an instance does in the background.
+        api.dispose()
+        return answer
+      }
+      const startedAt = performance.now()
+      const visits = isAtOnce ? await Promise.all([visit(), visit(), visit()]) : [await visit(), await visit()]
+      expect(new Set(visits)).toEqual(new Set(['new']))
+      expect(used).toEqual(['refresh-1'])
+      expect(told).toEqual([{ operation: 'write', reason: 'threw' }])
+      // A lease would last for seconds.
+      expect(performance.now() - startedAt).toBeLessThan(3000)
+    },
+  )
 })
 
 describe('time', () => {
@@ -384,15 +507,24 @@ describe('time', () => {
     expect(await sessions(stolen.cookies).read()).toBeNull()
   })
 
-  it('of 10 000 sessions each at most, the oldest go first', async () => {
+  it('R11 no number of sign-ins pushes out a refresh that no response could set; 10 000 of those do', async () => {
     const { sessions, browser } = await signedIn()
     await sessions(browser.request({ isReadOnly: true }).cookies).write(session(2), 1)
-    const visit = async (number: number): Promise<void> => {
-      await sessions(new Browser().cookies()).write(session(1, `other-${number}`), null)
+    const standing = () => sessions(browser.request({ isReadOnly: true }).cookies).read()
+    const others: Browser[] = []
+    for (let number = 1; number <= 10_001; number++) {
+      const other = new Browser()
+      await sessions(other.cookies()).write(session(1, `other-${number}`), null)
+      others.push(other)
     }
-    for (let number = 1; number < 10_000; number++) await visit(number)
-    expect(await sessions(browser.request({ isReadOnly: true }).cookies).read()).toEqual(session(2))
-    await visit(10_000)
-    expect(await sessions(browser.request({ isReadOnly: true }).cookies).read()).toEqual(session(1))
+    expect(await standing()).toEqual(session(2))
+    const rotate = async (number: number): Promise<void> => {
+      const { cookies } = others[number]?.request({ isReadOnly: true }) ?? {}
+      if (cookies) await sessions(cookies).write(session(2, `other-${number + 1}`), 1)
+    }
+    for (let number = 0; number < 9999; number++) await rotate(number)
+    expect(await standing()).toEqual(session(2))
+    await rotate(9999)
+    expect(await standing()).toEqual(session(1))
   })
 })
