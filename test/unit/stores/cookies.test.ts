@@ -1,7 +1,7 @@
 // R11, R12, S1, S2, E1, E5: what rests in a browser's cookies, what of them is believed, and what the process remembers beside them.
 import { AsyncLocalStorage } from 'node:async_hooks'
 import fc from 'fast-check'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createAuthFetch, type TokenStore } from '../../../src/index.ts'
 import { type CookieSessionsOptions, cookieSessions, type RequestCookies } from '../../../src/stores/cookies.ts'
 import { Browser } from '../../helpers/cookie-jar.ts'
@@ -347,6 +347,24 @@ describe('cookies of many requests behind one object', () => {
   })
 })
 
+it('a slow reading that a write has overtaken does not bring the old session back', async () => {
+  const { sessions, browser } = await signedIn()
+  const store = sessions(browser.request({ shows: 'sent' }).cookies)
+  const { promise: released, resolve: release } = Promise.withResolvers<void>()
+  const decrypt = crypto.subtle.decrypt.bind(crypto.subtle)
+  const spy = vi.spyOn(crypto.subtle, 'decrypt').mockImplementationOnce(async (...given) => {
+    await released
+    return decrypt(...given)
+  })
+  onTestFinished(() => spy.mockRestore())
+  const slow = store.read()
+  await vi.waitFor(() => expect(spy).toHaveBeenCalledOnce())
+  expect(await store.write(session(2, 'session-2'), 1)).toBe(true)
+  release()
+  expect(await slow).toEqual(session(2, 'session-2'))
+  expect(await store.read()).toEqual(session(2, 'session-2'))
+})
+
 describe('R11 a response that can set no cookies', () => {
   it('loses no refresh: others read it at once, and the next one that may sets it', async () => {
     const { sessions, browser } = await signedIn()
@@ -497,6 +515,16 @@ describe('time', () => {
     expect(await read(sessions, late)).toEqual(session(2))
     await pass(2000)
     expect(await read(sessions, late)).toEqual(session(1))
+  })
+
+  it('R11 what was set is not taken for seen because another store of the same request reads it', async () => {
+    const { sessions, browser } = await signedIn()
+    // Its response gets lost.
+    const { cookies } = browser.request()
+    await sessions(cookies).write(session(2), 1)
+    expect(await sessions(cookies).read()).toEqual(session(2))
+    vi.advanceTimersByTime(DAY_MS)
+    expect(await read(sessions, browser)).toEqual(session(2))
   })
 
   it('R12 a sign-out is remembered for as long as the cookie lasts', async () => {
