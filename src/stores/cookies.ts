@@ -148,6 +148,8 @@ class CookieStore implements TokenStore {
   /** What the cookie says, and for which session that stands: after a write the new one, also where `get` goes on giving the old. */
   #opened: { readonly text: string; readonly session: StoredSession | null } | null = null
   #hasComplained = false
+  /** Lets others have the lock: they find here what was written, although that failed, and whoever wrote tries again for long. */
+  #onKept = (): void => {}
 
   constructor(app: App, cookies: RequestCookies) {
     this.#app = app
@@ -173,7 +175,15 @@ class CookieStore implements TokenStore {
 
   async lock<T>(task: (isHeld?: () => boolean) => Promise<T>, options: LockOptions): Promise<T> {
     const key = await this.#whenOpen((cookie) => cookie?.sessionId ?? this.#cookies)
-    return leaseLock(this.#app.leases.at(key), POLL_MS)(task, options)
+    const isKept = new Promise<void>((resolve) => {
+      this.#onKept = resolve
+    })
+    let running: Promise<T> | undefined
+    await leaseLock(this.#app.leases.at(key), POLL_MS)(async (isHeld) => {
+      running = task(isHeld)
+      await Promise.race([running, isKept])
+    }, options)
+    return running as Promise<T>
   }
 
   #replace(standing: StoredSession | null, next: StoredSession | null, text: string): void {
@@ -187,6 +197,7 @@ class CookieStore implements TokenStore {
     if (failure && (!isKept || failure.error instanceof TooLarge) && !this.#hasComplained) {
       // Told once, as a store that failed; whoever tries again then shall not do so for ever.
       this.#hasComplained = true
+      if (isSame) this.#onKept()
       throw failure.error
     }
     this.#opened = { text: this.#text(), session: next }
