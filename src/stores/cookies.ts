@@ -25,7 +25,7 @@ export type { CookieAttributes, RequestCookies }
 export interface CookieSessionsOptions {
   /**
    * At least 32 characters at random, the same in every process: `openssl rand -base64 32`. Of several the first encrypts and all
-   * decrypt; to change it, put the new one in front and leave the old one for `maxAgeSeconds`.
+   * decrypt. To change it, `[old, new]` in every process first, `[new, old]` then, and `new` after `maxAgeSeconds`.
    */
   secret: string | readonly string[]
   /**

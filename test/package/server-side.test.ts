@@ -31,6 +31,9 @@ let authUrl: string
 let redis: RedisServer
 const children = new Set<ChildProcess>()
 let complaints = ''
+const complain = (chunk: unknown): void => {
+  complaints += chunk
+}
 
 beforeAll(async () => {
   project.write('world.js', WORLD)
@@ -47,21 +50,19 @@ afterAll(async () => {
 })
 
 /** Starts a program of the page; the address of what it listens on. */
-async function start(file: string): Promise<string> {
+async function start(file: string, onComplaint = complain, authServer = authUrl): Promise<string> {
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', '--import', './world.js', file], {
     cwd: project.folder,
     env: {
       ...process.env,
-      AUTH_SERVER: authUrl,
+      AUTH_SERVER: authServer,
       REDIS_URL: redis.url,
       SESSION_SECRET: 'a secret of more than 32 characters, for tests',
       PORT: '0',
     },
   })
   children.add(child)
-  child.stderr.on('data', (chunk) => {
-    complaints += chunk
-  })
+  child.stderr.on('data', onComplaint)
   let printed = ''
   while (!/port: (\d+)/.test(printed)) printed += (await once(child.stdout, 'data'))[0]
   return `http://127.0.0.1:${/port: (\d+)/.exec(printed)?.[1]}`
@@ -145,6 +146,52 @@ describe('the servers', () => {
     expect([...browser.kept.keys()]).toEqual([...before.keys()])
     expect([...browser.kept]).not.toEqual([...before])
     expect(userIn(await browser.ask(`${urls[1]}/me`))).toBe('viewer')
+  })
+
+  it.each(['server.ts', 'redis-server.ts'])(
+    '%s answers 503 while the auth server does not, and goes on',
+    async (file) => {
+      const other = createAuthServer()
+      let said = ''
+      const url = await start(file, (chunk) => (said += chunk), (await other.listen()).url)
+      const browser = new CookieBrowser(url)
+      const statusOf = async (path: string, init: RequestInit = {}): Promise<number> => {
+        const cookie = [...browser.kept].map(([name, value]) => `${name}=${value}`).join('; ')
+        return (await fetch(url + path, { ...init, headers: { cookie } })).status
+      }
+      await browser.ask('/login', VIEWER)
+      expect(await statusOf('/me')).toBe(200)
+      await other.close()
+      for (let round = 0; round < 2; round++) {
+        expect(await statusOf('/login', { method: 'POST', body: new URLSearchParams(VIEWER) })).toBe(503)
+        expect(await statusOf('/me')).toBe(503)
+      }
+      expect(await statusOf('/logout', { method: 'POST' })).toBe(204)
+      expect(said).toBe('fetch failed\n'.repeat(4))
+    },
+  )
+
+  it('server.ts sets cookies with the attributes that they are to have', async () => {
+    project.write(
+      'attributes.ts',
+      `import { createServer } from 'node:http'
+      import { cookieSessions } from 'relatch/stores/cookies'
+      import { cookiesOf } from './node-cookies.ts'
+      const secret = process.env.SESSION_SECRET ?? ''
+      const sessions = cookieSessions({ secret, name: 'sid', domain: 'app.example', path: '/app', sameSite: 'none', maxAgeSeconds: 60 })
+      const server = createServer(async (request, response) => {
+        const cookies = cookiesOf(request, response)
+        await sessions(cookies).write({ sessionId: 's', version: 1, tokens: { accessToken: 'a' } }, null)
+        // A second store of the same request.
+        response.end(String((await sessions(cookies).read())?.version))
+      })
+      server.listen(0, () => console.log(server.address()))`,
+    )
+    const response = await fetch(await start('attributes.ts'))
+    expect(await response.text()).toBe('1')
+    const [, ...attributes] = response.headers.get('set-cookie')?.split('; ') ?? []
+    const expected = ['Domain=app.example', 'HttpOnly', 'Max-Age=60', 'Path=/app', 'SameSite=none', 'Secure']
+    expect(attributes.toSorted()).toEqual(expected)
   })
 
   it('E3 and none of them complains of anything', () => expect(complaints).toBe(''))
