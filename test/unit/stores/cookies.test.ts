@@ -168,6 +168,16 @@ describe('secrets', () => {
     expect(await read(sessionsWith({ secret: old }), browser)).toBeNull()
   })
 
+  it('changed in three steps, each process understands what another one encrypts before and after it', async () => {
+    const fresh = `${SECRET} and newer`
+    const steps = [SECRET, [SECRET, fresh], [fresh, SECRET], fresh]
+    for (const [index, secret] of steps.entries())
+      for (const other of steps.slice(Math.max(0, index - 1), index + 2)) {
+        const { browser } = await signedIn({ secret })
+        expect(await read(sessionsWith({ secret: other }), browser)).toEqual(session(1))
+      }
+  })
+
   it.each([
     ['secret', { secret: 'short' }],
     ['secret', { secret: [] }],
