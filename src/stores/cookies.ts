@@ -174,6 +174,7 @@ class CookieStore implements TokenStore {
   }
 
   async lock<T>(task: (isHeld?: () => boolean) => Promise<T>, options: LockOptions): Promise<T> {
+    // Where nobody is signed in there is nothing else to tell requests apart by; to wait for one too many costs no session.
     const key = await this.#whenOpen((cookie) => cookie?.sessionId ?? this.#cookies)
     const isKept = new Promise<void>((resolve) => {
       this.#onKept = resolve
