@@ -39,6 +39,24 @@ export function cellOf({ results }: Column, promise: string): Cell {
   return { passed: own.length - failed, failed, marks: [...notes].toSorted().join('') }
 }
 
+/**
+ * What is wrong with a run that came to its end: each case has to have run, once and in its place, and nothing else. null: nothing.
+ *
+ * @param expected what the suite has for that runtime
+ */
+export function complaintAbout(
+  results: readonly Result[],
+  expected: ReadonlyArray<Pick<Result, 'id' | 'title'>>,
+): string | null {
+  const nameOf = (one?: Pick<Result, 'id' | 'title'>): string => (one ? `${one.id} ${one.title}` : 'nothing')
+  const [got, wanted] = [results, expected].map((list) => list.map(nameOf)) as [string[], string[]]
+  const length = Math.max(got.length, wanted.length)
+  const at = Array.from({ length }, (_, index) => index).find((index) => got[index] !== wanted[index])
+  if (at === undefined) return null
+  const place = `of ${wanted.length} cases ${got.length} have run: in place ${at + 1} `
+  return `${place}${nameOf(results[at])}, where the suite has ${nameOf(expected[at])}`
+}
+
 /** For the terminal: how many have passed, and with which differences. */
 export function matrixOf(columns: readonly Column[]): string {
   const heads = columns.map(({ label, version }) => [label, version])
@@ -46,7 +64,8 @@ export function matrixOf(columns: readonly Column[]): string {
     promise,
     ...columns.map((column) => {
       const { passed, failed, marks } = cellOf(column, promise)
-      return failed > 0 ? `${failed} FAIL` : `${passed}${marks && ` ${marks}`}`
+      if (failed > 0) return `${failed} FAIL`
+      return passed > 0 ? `${passed}${marks && ` ${marks}`}` : '–'
     }),
   ])
   const table = [

@@ -28,7 +28,8 @@ function tableOf(columns: readonly Column[]): string {
   const texts = promiseTexts()
   const rows = promisesIn(columns).map((promise) => {
     const cells = columns.map((column) => {
-      const { marks } = cellOf(column, promise)
+      const { passed, marks } = cellOf(column, promise)
+      if (passed === 0) throw new Error(`Nothing of ${promise} has passed on ${column.label}`)
       const links = [...marks].map((letter) => `[${letter}](#${letter})`)
       return marks ? links.join(' ') : '✓'
     })

@@ -5,20 +5,21 @@
 import process from 'node:process'
 import { launchPuppeteer, launchWebKitGtk, suitePages } from './launch/browser.ts'
 import type { Launch } from './launch/launch.ts'
-import { launchProcess } from './launch/process.ts'
+import { LEAVING, launchProcess } from './launch/process.ts'
 import { launchWorkerd, OLDEST_DATE } from './launch/workerd.ts'
-import { type Column, matrixOf } from './matrix.ts'
+import { type Column, complaintAbout, matrixOf } from './matrix.ts'
 import { isPageOf, writePage } from './page.ts'
 import { openWorldServer, type PageFile } from './server/world-server.ts'
 import type { Result, Runtime } from './suite/case.ts'
+import { CASES } from './suite/cases.ts'
 
 /** Left to right. */
-const RUNTIMES: Readonly<Record<Runtime, { label: string; launch: Launch }>> = {
-  'node-22': { label: 'Node 22', launch: launchProcess('node-22') },
-  'node-24': { label: 'Node 24', launch: launchProcess('node-24') },
-  'node-26': { label: 'Node 26', launch: launchProcess('node-26') },
-  bun: { label: 'Bun', launch: launchProcess('bun') },
-  deno: { label: 'Deno', launch: launchProcess('deno') },
+const RUNTIMES: Readonly<Record<Runtime, { label: string; launch: Launch; isProcess?: true }>> = {
+  'node-22': { label: 'Node 22', launch: launchProcess('node-22'), isProcess: true },
+  'node-24': { label: 'Node 24', launch: launchProcess('node-24'), isProcess: true },
+  'node-26': { label: 'Node 26', launch: launchProcess('node-26'), isProcess: true },
+  bun: { label: 'Bun', launch: launchProcess('bun'), isProcess: true },
+  deno: { label: 'Deno', launch: launchProcess('deno'), isProcess: true },
   workerd: { label: 'workerd', launch: launchWorkerd() },
   'workerd-2025': { label: 'workerd ’25', launch: launchWorkerd(OLDEST_DATE) },
   chromium: { label: 'Chromium', launch: launchPuppeteer('chrome') },
@@ -34,7 +35,7 @@ const AT_ONCE = 2
 const isRuntime = (name: string): name is Runtime => Object.hasOwn(RUNTIMES, name)
 
 async function runOn(runtime: Runtime, pages: Readonly<Record<string, PageFile>>): Promise<Column> {
-  const { label, launch } = RUNTIMES[runtime]
+  const { label, launch, isProcess } = RUNTIMES[runtime]
   const startedAt = performance.now()
   const results: Result[] = []
   let version = ''
@@ -46,6 +47,10 @@ async function runOn(runtime: Runtime, pages: Readonly<Record<string, PageFile>>
   try {
     const onResult = (result: Result): void => void results.push(result)
     version = await launch({ runtime, places: { home, elsewhere, control }, onResult, signal: late.signal })
+    // What a runtime says of itself is not enough: one that ends early, or skips some, must not be green.
+    const complaint = complaintAbout(results, isProcess ? [...CASES, LEAVING] : CASES)
+    if (complaint !== null) throw new Error(complaint)
+    if (version === '') throw new Error('Expected it to say its version')
   } catch (error) {
     const failure = String(late.signal.aborted ? late.signal.reason : error)
     results.push({ id: 'E3', title: 'the suite comes to its end', failure, note: null })

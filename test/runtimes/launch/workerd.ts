@@ -35,7 +35,7 @@ export const launchWorkerd =
   (date?: string): Launch =>
   async ({ runtime, places, onResult, signal }) => {
     const program = findRuntime('workerd')
-    const version = (await outputOf(program, ['--version'])).match(/\d{4}-\d\d-\d\d/)?.[0] ?? ''
+    const version = (await outputOf(program, ['--version'], signal)).match(/\d{4}-\d\d-\d\d/)?.[0] ?? ''
     const folder = await mkdtemp(path.join(tmpdir(), 'relatch-workerd-'))
     try {
       const port = await freePort()
@@ -50,10 +50,9 @@ export const launchWorkerd =
         errors += chunk
       })
       try {
-        const count = await Promise.race([
-          countOf(port, signal),
-          closed.then(() => Promise.reject(new Error(`workerd has ended: ${errors.slice(-2000)}`))),
-        ])
+        const gone = new AbortController()
+        child.once('close', () => gone.abort(new Error(`workerd has ended: ${errors.slice(-2000)}`)))
+        const count = await countOf(port, AbortSignal.any([signal, gone.signal]))
         for (let index = 0; index < count; index++) {
           const asked = new URLSearchParams({ index: String(index), runtime, places: JSON.stringify(places) })
           const response = await fetch(`http://127.0.0.1:${port}/?${asked}`, { signal })
@@ -71,11 +70,11 @@ export const launchWorkerd =
     }
   }
 
-/** How many cases there are, once it listens. */
+/** How many cases there are, once it listens; `signal`: nobody will. */
 async function countOf(port: number, signal: AbortSignal): Promise<number> {
   for (;;) {
     signal.throwIfAborted()
-    const response = await fetch(`http://127.0.0.1:${port}/count`).catch(() => null)
+    const response = await fetch(`http://127.0.0.1:${port}/count`, { signal }).catch(() => null)
     if (response) return Number(await response.json())
     await sleep(20)
   }
