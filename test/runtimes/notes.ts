@@ -62,7 +62,8 @@ that waits for it, until \`refreshTimeoutMs\` ends both. Use the \`fetch\` of th
   },
   'early-rejections': {
     title: 'Rejections that are reported too early',
-    text: `When a caller leaves while a 401 waits for its refresh, workerd reports an \`AbortError\` as a rejection that nobody handled, though it
-is handled a moment later. The calls are as ever; with a compatibility date of May 2026 nothing is reported.`,
+    text: `When a caller leaves while a 401 waits for its refresh, workerd reports what the caller has left with, mostly an \`AbortError\`, as a
+rejection that nobody handled, though it is handled a moment later; so it does while an answer streams, that of a bare fetch too. The calls
+are as ever; with the newest compatibility date nothing is reported.`,
   },
 }

@@ -24,7 +24,7 @@ export interface PageFile {
 }
 
 /** A wait that takes longer is a failure of the case that waits. */
-const WAIT_MS = 6000
+const WAIT_MS = 12_000
 
 export async function openWorldServer(pages: Readonly<Record<string, PageFile>> = {}): Promise<WorldServer> {
   const worlds = new Map<string, World>()
@@ -200,7 +200,7 @@ class World {
   ): Promise<Response | null> {
     if (scripted?.gate !== undefined) await Promise.race([this.#gate(scripted.gate).promise, ended(signal)])
     if (scripted?.status === 0) return null
-    if (scripted?.status !== undefined) return new Response(contentOf(scripted), scripted as ResponseInit)
+    if (scripted?.status !== undefined) return new Response(this.#bodyOf(scripted, signal), scripted as ResponseInit)
     if (path === '/form') return Response.json(await partsOf(message, body))
     const { method = 'GET' } = message
     const headers = Object.entries(message.headers).map(([name, value]): [string, string] => [name, String(value)])
@@ -212,6 +212,19 @@ class World {
       ...(hasBody && { body: new Uint8Array(body) }),
     })
     return this.#server.fetch(request, { redirect: 'manual', signal }).catch(() => null)
+  }
+
+  #bodyOf(scripted: Answer, signal: AbortSignal): BodyInit | null {
+    const content = contentOf(scripted)
+    const { hold } = scripted
+    if (hold === undefined) return content
+    return new ReadableStream<Uint8Array>({
+      start: async (controller) => {
+        controller.enqueue(new TextEncoder().encode(content ?? ''))
+        await Promise.race([this.#gate(hold).promise, ended(signal)])
+        if (!signal.aborted) controller.close()
+      },
+    })
   }
 
   #arrive(arrival: Arrival): void {
@@ -273,8 +286,7 @@ const ended = (signal: AbortSignal): Promise<void> =>
     else signal.addEventListener('abort', () => resolve(), { once: true })
   })
 
-const contentOf = ({ body, bytes }: Answer): BodyInit | null =>
-  bytes === undefined ? (body ?? null) : 'r'.repeat(bytes)
+const contentOf = ({ body, bytes }: Answer): string | null => (bytes === undefined ? (body ?? null) : 'r'.repeat(bytes))
 
 /** The parts of a form, and what is in its files as a hash: its boundary is the sender's to make up. */
 async function partsOf(message: IncomingMessage, body: Buffer): Promise<unknown> {

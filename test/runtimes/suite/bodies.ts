@@ -1,7 +1,7 @@
 /** B: what is sent again, and what becomes of the answers that are not handed on. */
 import type { Case, Context, Difference } from './case.ts'
 import { BROWSERS } from './case.ts'
-import { equal, ok, rejection, sha256Of } from './check.ts'
+import { equal, ok, rejection, sha256Of, statuses } from './check.ts'
 import type { World } from './world.ts'
 
 const TEXT = 'grüße, 世界 \u0000\r\n 👋'
@@ -375,6 +375,27 @@ export const BODIES: readonly Case[] = [
       ok(ours <= theirs + 2, `two sockets more than ${theirs} at most, not ${ours}`)
       const sends = await world.arrivals({ path: '/big' })
       equal(sends.filter(({ status }) => status === 401).length, 50, 'the 401s')
+    },
+  },
+  {
+    id: 'B4',
+    // Longer than what a platform takes in of a body that nobody reads.
+    title: 'twenty-five recovered 401s with a long body leave no more than two sockets open',
+    async run({ world: open }) {
+      const answers = [{ status: 401, bytes: 300_000 }, { status: 200 }]
+      const world = await open({ scripts: { '/huge': Array.from({ length: 25 }, () => answers).flat() } })
+      const api = await world.api({ refresh: () => world.signIn() })
+      await (await api('me')).text()
+      const before = (await world.sockets()).open
+      for (let n = 0; n < 25; n++) equal((await statuses([api('huge')]))[0], 200, 'the status')
+      let { open: after } = await world.sockets()
+      // The server hears of an end a moment later.
+      for (let turn = 0; turn < 50 && after > before + 2; turn++) {
+        await world.sleep(20)
+        after = (await world.sockets()).open
+      }
+      ok(after <= before + 2, `two sockets more than ${before} at most, not ${after}`)
+      equal((await world.arrivals({ path: '/huge' })).length, 50, 'the sends')
     },
   },
   {

@@ -26,7 +26,7 @@ const redirectTo = (location: string, status = 307) => [{ status, headers: { loc
 export const ORIGINS: readonly Case[] = [
   {
     id: 'O1',
-    title: 'another port, //host, another host name and a subdomain get no token, and their 401s start nothing',
+    title: 'another port, //host and another host name get no token, and their 401s start nothing',
     async run({ world: open }) {
       const world = await open({ scripts: { 'elsewhere:/x': [{ status: 401 }] } })
       const api = await world.api()
@@ -43,6 +43,54 @@ export const ORIGINS: readonly Case[] = [
         'no token to be sent',
       )
       equal((await world.stats()).refreshAttempts, 0, 'the refreshes')
+    },
+  },
+  {
+    id: 'O1',
+    title:
+      'a subdomain, a longer or a dotted name, another scheme: the transport gets no token, and a 401 starts nothing',
+    async run() {
+      // Names that nobody need resolve: what relatch hands to the transport is what it would send.
+      const handed: Array<string | null> = []
+      let refreshes = 0
+      const api = createAuthFetch({
+        baseUrl: 'https://api.example',
+        refresh: async () => ({ accessToken: `at-${++refreshes + 1}` }),
+        fetch: async (_input, init) => {
+          handed.push(new Headers(init?.headers).get('authorization'))
+          return new Response(null, { status: 401 })
+        },
+      })
+      await api.signIn({ accessToken: 'at-1' })
+      const foreign = [
+        ...[
+          'https://sub.api.example/x',
+          'https://example/x',
+          'https://xapi.example/x',
+          'https://api.example.evil.test/x',
+        ],
+        ...['https://api.example./x', 'http://api.example/x', 'https://api.example:8443/x', '//sub.api.example/x'],
+        ...['https://api.example@evil.test/x', 'https:\\\\sub.api.example\\x', 'wss://api.example/x'],
+      ]
+      for (const url of foreign) equal((await api(url)).status, 401, `the status of ${url}`)
+      equal([handed, refreshes], [foreign.map(() => null), 0], 'the tokens, and the refreshes')
+      equal((await api('HTTPS://API.EXAMPLE:443/x')).status, 401, 'the status of our own')
+      equal([handed.slice(foreign.length), refreshes], [['Bearer at-1', 'Bearer at-2'], 1], 'what our own gets')
+      api.dispose()
+    },
+  },
+  {
+    id: 'O1',
+    title: 'the 401 of another origin, to which a redirect has led, starts nothing',
+    async run({ world: open }) {
+      const there = await open({ scripts: { 'elsewhere:/to': [{ status: 401 }, { status: 200 }] } })
+      const world = await open({ scripts: { '/from': redirectTo(`${there.elsewhere}to`) } })
+      const api = await world.api()
+      const response = await api('from')
+      equal([response.status, response.redirected], [401, true], 'the response')
+      equal((await world.stats()).refreshAttempts, 0, 'the refreshes')
+      equal((await there.arrivals({ place: 'elsewhere' })).length, 1, 'the sends')
+      equal(api.snapshot().status, 'signed-in', 'the session')
     },
   },
   {

@@ -93,6 +93,39 @@ export const RECOVERY: readonly Case[] = [
   },
   {
     id: 'R1',
+    title: 'a call takes over newer tokens once: what stays a 401 then is handed back, though others go on refreshing',
+    async run({ world: open }) {
+      const refused = (gate: string) => ({ gate, status: 401 })
+      const world = await open({
+        scripts: {
+          '/adopts': [refused('a1'), refused('a2'), { status: 200 }],
+          '/both': [{ status: 401 }, refused('b1'), refused('b2'), { status: 200 }],
+        },
+      })
+      const api = await world.api()
+      const refreshElsewhere = async (): Promise<void> => {
+        await world.expire()
+        equal((await api('me')).status, 200, 'the status of another call')
+      }
+      for (const [path, gates, sends] of [
+        ['adopts', ['a1', 'a2'], 2],
+        ['both', ['b1', 'b2'], 3],
+      ] as const) {
+        const call = statuses([api(path)])
+        for (const [index, gate] of gates.entries()) {
+          await world.seen(sends - gates.length + index + 1, { path: `/${path}` })
+          await refreshElsewhere()
+          await world.let(gate)
+        }
+        equal(await call, [401], `the status of ${path}`)
+        const tokens = (await world.arrivals({ path: `/${path}` })).map(bearerOf)
+        equal([tokens.length, new Set(tokens).size], [sends, sends], `the sends of ${path}, and their tokens`)
+      }
+      equal((await world.stats()).refreshAttempts, 5, 'the refreshes')
+    },
+  },
+  {
+    id: 'R1',
     title: 'text, URL, Request, and Request with init: each recovers',
     async run({ world: open }) {
       const world = await open()
@@ -623,6 +656,55 @@ export const RECOVERY: readonly Case[] = [
       const sent = (await world.arrivals({ path: '/me' })).map(bearerOf)
       ok(!sent.includes(other.access_token), "nothing to be sent with the other session's token")
       equal((await api.tokens())?.accessToken, other.access_token, 'the session')
+    },
+  },
+  {
+    id: 'R12',
+    title: "a sign-in or a sign-out once the refresh is done wins too: the second send never has somebody else's token",
+    async run({ world: open }) {
+      const world = await open()
+      const other = await world.signIn('admin')
+      // As soon as the refresh is told of, and in the middle of what comes after it: while the body of the 401 is drained.
+      for (const moment of ['refreshed', 'draining']) {
+        for (const change of ['signIn', 'signOut'] as const) {
+          let isDue = false
+          const act = async (): Promise<void> => {
+            if (!isDue) return
+            isDue = false
+            await (change === 'signIn' ? api.signIn(other) : api.signOut())
+          }
+          const api: AuthFetch = await world.api({
+            async fetch(input, init) {
+              const response = await fetch(input, init)
+              if (response.status !== 401 || moment !== 'draining') return response
+              await response.arrayBuffer()
+              const body = new ReadableStream<Uint8Array>(
+                {
+                  async pull(controller) {
+                    await act()
+                    controller.close()
+                  },
+                },
+                { highWaterMark: 0 },
+              )
+              return new Response(body, response)
+            },
+          })
+          if (moment === 'refreshed') api.on('refreshed', () => void act())
+          await world.expire()
+          isDue = true
+          const path = `${moment}-${change}`
+          const outcome = await api(`items?${path}`).then(
+            ({ status }) => status,
+            ({ code }: { code: string }) => code,
+          )
+          equal(isDue, false, `whether it has happened, in ${path}`)
+          ok([401, 'session-changed', 'signed-out'].includes(outcome), `a 401 or an end of the session, not ${outcome}`)
+          const sent = (await world.arrivals({ path: '/items' })).filter(({ query }) => query === path)
+          equal(sent.length, 1, `the sends of ${path}`)
+          equal((await api.tokens())?.accessToken, change === 'signIn' ? other.access_token : undefined, 'the session')
+        }
+      }
     },
   },
   {

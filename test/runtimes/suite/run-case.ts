@@ -6,7 +6,7 @@ import { JOBS } from './jobs.ts'
 import { listen } from './reports.ts'
 import { openWorld, type Places, type World } from './world.ts'
 
-const LIMIT_MS = 10_000
+const LIMIT_MS = 20_000
 
 export interface Surroundings {
   readonly runtime: Runtime

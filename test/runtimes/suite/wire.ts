@@ -12,6 +12,8 @@ export interface Answer {
   body?: string
   /** So many bytes of nothing in particular. */
   bytes?: number
+  /** The body stays open behind what there is of it until the case lets this gate open. */
+  hold?: string
   /** Waits until the case lets this gate open. */
   gate?: string
   /** Counts as arrived with its head, before its body has. */
