@@ -62,7 +62,35 @@ interface Call {
   reports: string[]
 }
 
-export async function launchWebKit(): Promise<WebKit> {
+/** Of a command, a page that is loaded included: nothing that we ask for takes longer, however busy the machine. */
+const COMMAND_MS = 60_000
+/** Of the browser's own end; then it is killed. */
+const CLOSE_MS = 5000
+
+/** @param signal fires when the time is up: then all of it is killed, and whatever is waited for rejects */
+export async function launchWebKit(signal?: AbortSignal): Promise<WebKit> {
+  signal?.throwIfAborted()
+  const children: ChildProcess[] = []
+  // Without its display no process of the browser stays.
+  const kill = (): void => {
+    signal?.removeEventListener('abort', kill)
+    for (const child of children) child.kill('SIGKILL')
+  }
+  signal?.addEventListener('abort', kill)
+  try {
+    return await launchUnder(children, kill)
+  } catch (error) {
+    kill()
+    throw error
+  }
+}
+
+async function launchUnder(children: ChildProcess[], kill: () => void): Promise<WebKit> {
+  const start = (...program: Parameters<typeof startProgram>): ChildProcess => {
+    const child = startProgram(...program)
+    children.push(child)
+    return child
+  }
   const screen = start('xvfb', ['-displayfd', '3', '-nolisten', 'tcp'])
   const display = Number(
     await Promise.race([once(screen.stdio[3] as NodeJS.ReadableStream, 'data'), failureOf(screen)]),
@@ -74,15 +102,16 @@ export async function launchWebKit(): Promise<WebKit> {
     // WebKit cannot sandbox for root; it opens nothing but pages of the tests.
     WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS: '1',
   })
-  const command = async (method: string, path: string, body?: object): Promise<unknown> => {
-    const init = body === undefined ? { method } : { method, body: JSON.stringify(body) }
+  const command = async (method: string, path: string, body?: object, limitMs = COMMAND_MS): Promise<unknown> => {
+    const bounds = { method, signal: AbortSignal.timeout(limitMs) }
+    const init = body === undefined ? bounds : { ...bounds, body: JSON.stringify(body) }
     const response = await fetch(`http://127.0.0.1:${port}${path}`, init)
     const { value } = (await response.json()) as { value: { error?: string; message?: string } | null }
     if (!response.ok) throw new Error(`${method} ${path}: ${value?.error} ${value?.message}`)
     return value
   }
   const listening = async (): Promise<void> => {
-    while (!(await command('GET', '/status').catch(() => null))) await sleep(20)
+    while (!hasEnded(driver) && !(await command('GET', '/status').catch(() => null))) await sleep(20)
   }
   await Promise.race([listening(), failureOf(driver)])
   const alwaysMatch = { 'webkitgtk:browserOptions': { binary: place('webkit'), args: ['--automation'] } }
@@ -152,8 +181,8 @@ export async function launchWebKit(): Promise<WebKit> {
       return tabOf((opened as { handle: string }).handle, onReport)
     },
     async close() {
-      await command('DELETE', session).catch(() => {})
-      for (const child of [driver, screen]) child.kill('SIGKILL')
+      if (!hasEnded(driver)) await command('DELETE', session, undefined, CLOSE_MS).catch(() => {})
+      kill()
     },
   }
 }
@@ -165,7 +194,7 @@ function place(name: 'webkit' | 'webkitDriver' | 'xvfb'): string {
 }
 
 /** A program that does not outlive us. */
-function start(name: 'webkitDriver' | 'xvfb', args: string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
+function startProgram(name: 'webkitDriver' | 'xvfb', args: string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
   const child = spawn(place(name), args, {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
@@ -173,6 +202,8 @@ function start(name: 'webkitDriver' | 'xvfb', args: string[], env: NodeJS.Proces
   process.once('exit', () => child.kill('SIGKILL'))
   return child
 }
+
+const hasEnded = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode !== null || signalCode !== null
 
 /** Never resolves. */
 const failureOf = (child: ChildProcess): Promise<never> =>

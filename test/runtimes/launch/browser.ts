@@ -21,7 +21,7 @@ export async function suitePages(): Promise<Record<string, PageFile>> {
 export const launchPuppeteer =
   (name: BrowserName): Launch =>
   async (run) => {
-    const browser = await launch(name)
+    const browser = await launch(name, { signal: run.signal })
     const stop = (): void => void browser.process()?.kill('SIGKILL')
     run.signal.addEventListener('abort', stop)
     try {
@@ -34,14 +34,11 @@ export const launchPuppeteer =
   }
 
 export const launchWebKitGtk: Launch = async (run) => {
-  const webkit = await launchWebKit()
-  const stop = (): void => void webkit.close()
-  run.signal.addEventListener('abort', stop)
+  const webkit = await launchWebKit(run.signal)
   try {
     await runAll(await webkit.newPage(), run)
     return webkit.version
   } finally {
-    run.signal.removeEventListener('abort', stop)
     await webkit.close()
   }
 }
