@@ -202,8 +202,7 @@ function readSettings(given: AuthFetchOptions): Omit<Settings, 'madeOf'> {
     // A CSRF header is no credential: clients that set it themselves (axios does) are recovered as well.
     callerHeaders: isAmbient ? ['authorization'] : ourHeaders,
     ourHeaders,
-    // workerd, with a compatibility date before September 2025, forwards `Authorization` like any other header.
-    forwardedHeaders: ourHeaders.slice(globalThis.navigator?.userAgent === 'Cloudflare-Workers' ? 0 : 1),
+    forwardedHeaders: ourHeaders.slice(isWorkerd() ? 0 : 1),
     isAmbient,
     credentials: own(scheme, 'credentials') as Settings['credentials'],
     denialReason,
@@ -211,6 +210,16 @@ function readSettings(given: AuthFetchOptions): Omit<Settings, 'madeOf'> {
     looksCloser: given.classify !== undefined || denialReason !== undefined,
     // Read at each call, because Sentry and MSW patch the global.
     transport: given.fetch ?? ((...args) => globalThis.fetch(...args)),
+  }
+}
+
+/** It forwards `Authorization` like any other header, where its compatibility date is before September 2025. */
+function isWorkerd(): boolean {
+  try {
+    return globalThis.navigator?.userAgent === 'Cloudflare-Workers'
+  } catch {
+    // A page that may not even look is none.
+    return false
   }
 }
 
