@@ -38,10 +38,11 @@ const DROPPED = ['authorization', 'x-access-token', 'x-refresh-token', 'content-
 
 /** @param receive gets the answer where tokens stand in it, before the page has what is left */
 export async function withoutTokens(response: Response, receive: (answer: object) => Promise<void>): Promise<Response> {
-  const { status, statusText, ok, body } = response
+  const { status, statusText, ok } = response
+  // Opaque: nobody can read it.
+  if (status === 0) return response
   const headers = new Headers(response.headers)
   for (const name of DROPPED) headers.delete(name)
-  if (body === null) return response
   const text = await response.text()
   const answer = jsonObject(text)
   let hasTokens = false
@@ -56,5 +57,5 @@ export async function withoutTokens(response: Response, receive: (answer: object
     rest = JSON.stringify({ ...jsonObject(rest), ...KEPT })
   }
   // What is no JSON object may be tokens all the same; the words of a refusal are for the page.
-  return new Response(rest ?? (ok ? null : text), { status: ok && rest === null ? 200 : status, statusText, headers })
+  return new Response(rest ?? (ok ? null : text || null), { status, statusText, headers })
 }
