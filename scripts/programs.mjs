@@ -1,6 +1,6 @@
 // The programs that the tests drive, browsers and a redis-server: where they are, and how they get there.
-// `node scripts/programs.mjs [name …]` finds them, or those that are named, installs what is missing where it may (as root on Debian), and otherwise says what
-// to install and fails: no test is skipped for want of its program.
+// `node scripts/programs.mjs [name …]` finds them, or those that are named, installs what is missing where it may (as root on
+// Debian), and otherwise says what to install and fails: no test is skipped for want of its program.
 // Runs before the packages do: Node's own modules only, and nothing newer than Node 20.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'

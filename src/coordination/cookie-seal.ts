@@ -4,6 +4,7 @@
  *
  * No JWE, because nobody else is to read it: there is no header to negotiate with, nothing to install, and 40 bytes less a cookie.
  */
+import { sealingKey } from './sealing-key.ts'
 
 export interface Seal {
   /** base64url without padding: cookies and what encodes them take it as it is. */
@@ -25,7 +26,7 @@ export function cookieSeal(secrets: readonly string[], name: string): Seal {
   // Made by the first who needs them: importing an app must not compute, and some runtimes do not let it.
   let keys: readonly Promise<CryptoKey>[] | undefined
   const derived = (): readonly Promise<CryptoKey>[] => {
-    keys ??= secrets.map(keyOf)
+    keys ??= secrets.map((secret) => sealingKey(secret, INFO))
     // Whoever uses one hears of its failure; one that nobody uses must not end the process.
     for (const key of keys) key.catch(() => {})
     return keys
@@ -49,12 +50,6 @@ export function cookieSeal(secrets: readonly string[], name: string): Seal {
       return null
     },
   }
-}
-
-async function keyOf(secret: string): Promise<CryptoKey> {
-  const material = await crypto.subtle.importKey('raw', utf8(secret), 'HKDF', false, ['deriveKey'])
-  const how = { name: 'HKDF', hash: 'SHA-256', salt: new Uint8Array(), info: utf8(INFO) }
-  return crypto.subtle.deriveKey(how, material, { name: 'AES-GCM', length: 256 }, false, ['encrypt', 'decrypt'])
 }
 
 const utf8 = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text)

@@ -77,6 +77,12 @@ export function sharedSession(store: TokenStore): SharedSession {
 }
 
 const SIGNED_OUT: SessionSnapshot = Object.freeze({ status: 'signed-out' })
+export const SNAPSHOT_MEMBERS = ['status', 'expiresAt', 'scope', 'subject'] as const
+
+export const isSameSnapshot = (a: SessionSnapshot, b: SessionSnapshot): boolean =>
+  SNAPSHOT_MEMBERS.every((name) => a[name] === b[name])
+
+/** Those that stand in the tokens. */
 const SHOWN = ['expiresAt', 'scope', 'subject'] as const
 const DECLINED: LoginOutcome = { kind: 'declined' }
 
@@ -116,8 +122,7 @@ class Shared implements SharedSession, ChangeListener {
     const tokens = { __proto__: null, ...live?.tokens } as Partial<TokenSet>
     const next: SessionSnapshot = { status: this.#status(live) }
     for (const key of SHOWN) if (tokens[key] !== undefined) Object.assign(next, { [key]: tokens[key] })
-    const isSame = next.status === this.#snapshot.status && SHOWN.every((key) => next[key] === this.#snapshot[key])
-    if (!isSame) this.#snapshot = Object.freeze(next)
+    if (!isSameSnapshot(next, this.#snapshot)) this.#snapshot = Object.freeze(next)
     return this.#snapshot
   }
 

@@ -3,18 +3,11 @@
  * answer. Knows what the worker told last; decides nothing about it.
  */
 import { after, within } from '../clock.ts'
-import { AuthError, type AuthErrorCode } from '../errors.ts'
+import { AuthError } from '../errors.ts'
 import { notify } from '../events.ts'
+import { isSameSnapshot, SNAPSHOT_MEMBERS } from '../pipeline/shared-session.ts'
 import type { SessionSnapshot } from '../ports.ts'
-import {
-  type ErrorParts,
-  message,
-  type News,
-  type Question,
-  readAnswer,
-  readNews,
-  type WorkerState,
-} from './protocol.ts'
+import { errorOf, message, type News, type Question, readAnswer, readNews, type WorkerState } from './protocol.ts'
 
 export interface WorkerOptions {
   /** The worker's script, relative to the page. */
@@ -42,6 +35,8 @@ export interface Connection {
    * @throws AuthError what the worker answers; `store-failed` where it does not answer at all
    */
   ask(question: Question): Promise<void>
+  /** Asks for the state alone. */
+  look(): Promise<void>
   /** A promise where the page has to wait before the worker takes its requests. */
   control(): Promise<void> | null
   /** Hears whatever the worker tells; returns what ends it. */
@@ -55,8 +50,6 @@ const ANSWER_MS = 30_000
 const CONTROL_MS = 3_000
 /** Below the half minute after which a browser ends a worker. */
 const PULSE_MS = 20_000
-
-const SNAPSHOT_MEMBERS = ['status', 'expiresAt', 'scope', 'subject'] as const
 
 /**
  * A connection to the worker, or null where there is none to be had in time. Never rejects.
@@ -75,7 +68,7 @@ export async function connect(
     await container.register(url, registration)
     await container.ready
     await line.control()
-    await line.ask({ ask: 'state', isUncontrolled: false })
+    await line.look()
     return line
   }
   const starting = start()
@@ -116,9 +109,9 @@ class Line implements Connection {
     const listening = { signal: this.#closed.signal }
     container.addEventListener('message', (event) => this.#hear(event), listening)
     // Another version has taken over, or the page has been asleep: what we know may be old.
-    container.addEventListener('controllerchange', () => this.#look(), listening)
-    globalThis.addEventListener('pageshow', () => this.#look(), listening)
-    globalThis.document?.addEventListener('visibilitychange', () => this.#look(), listening)
+    container.addEventListener('controllerchange', () => this.#lookAgain(), listening)
+    globalThis.addEventListener('pageshow', () => this.#lookAgain(), listening)
+    globalThis.document?.addEventListener('visibilitychange', () => this.#lookAgain(), listening)
     container.startMessages()
   }
 
@@ -135,6 +128,10 @@ class Line implements Connection {
     if (answer === null) throw noAnswer()
     if ('error' in answer) throw errorOf(answer.error)
     this.#learn({ state: answer.state })
+  }
+
+  look(): Promise<void> {
+    return this.ask({ ask: 'state', isUncontrolled: false })
   }
 
   control(): Promise<void> | null {
@@ -185,8 +182,8 @@ class Line implements Connection {
     })
   }
 
-  #look(): void {
-    if (this.#container.controller) this.ask({ ask: 'state', isUncontrolled: false }).catch(() => {})
+  #lookAgain(): void {
+    if (this.#container.controller) this.look().catch(() => {})
   }
 
   #hear({ data, origin, source }: MessageEvent): void {
@@ -203,8 +200,7 @@ class Line implements Connection {
   #learn({ state, event }: News): void {
     const before = this.#state.snapshot
     this.#marks.add(state.mark)
-    const isSame = SNAPSHOT_MEMBERS.every((name) => before[name] === state.snapshot[name])
-    this.#state = { ...state, snapshot: isSame ? before : shown(state.snapshot) }
+    this.#state = { ...state, snapshot: isSameSnapshot(before, state.snapshot) ? before : shown(state.snapshot) }
     const news = event ? { state: this.#state, event } : { state: this.#state }
     for (const listener of [...this.#listeners]) notify(listener, news)
     this.#pulse()
@@ -215,7 +211,7 @@ class Line implements Connection {
     this.#cancelPulse()
     if (this.#state.sessionId === null || this.#closed.signal.aborted) return
     this.#cancelPulse = after(PULSE_MS, () => {
-      this.#look()
+      this.#lookAgain()
       this.#pulse()
     })
   }
@@ -229,11 +225,3 @@ function shown(snapshot: SessionSnapshot): SessionSnapshot {
 
 const noAnswer = (): AuthError =>
   new AuthError('store-failed', 'The service worker that holds the session did not answer', { retryable: true })
-
-/** The worker's error as the page's own. */
-export function errorOf({ code, message, retryable, retryAfterMs, oauthError, status }: ErrorParts): AuthError {
-  const error = new AuthError(code as AuthErrorCode, message, { retryable, retryAfterMs })
-  if (oauthError !== undefined) Object.assign(error, { oauthError })
-  if (status !== undefined) Object.assign(error, { status })
-  return error
-}

@@ -10,11 +10,11 @@ import { abortable } from '../coordination/abortable.ts'
 import { type AuthEvents, Events, notify } from '../events.ts'
 import { jsonObject } from '../http/json.ts'
 import type { AuthFetchOptions } from '../options.ts'
-import { sharedSession } from '../pipeline/shared-session.ts'
+import { isSameSnapshot, sharedSession } from '../pipeline/shared-session.ts'
 import type { AuthScheme, LoginResult, SessionSnapshot, StoredSession, TokenSet, TokenStore } from '../ports.ts'
 import { receiveTokens } from '../tokens.ts'
-import { type Connection, errorOf } from './connection.ts'
-import { ERROR_HEADER, type ErrorParts, isKept, TOLD_EVENTS } from './protocol.ts'
+import type { Connection } from './connection.ts'
+import { ERROR_HEADER, type ErrorParts, errorOf, isKept, TOLD_EVENTS } from './protocol.ts'
 
 /** Stands where a token would, so that the session has a subject; no scheme sends it. */
 const HELD = 'held-by-the-service-worker'
@@ -57,7 +57,7 @@ const schemeOf = (connection: Connection): AuthScheme => ({
 function transportOf(connection: Connection, given: typeof fetch | undefined): typeof fetch {
   const transport = given ?? ((...args: Parameters<typeof fetch>) => globalThis.fetch(...args))
   const look = async (): Promise<void> => {
-    await within(connection.ask({ ask: 'state', isUncontrolled: false }), LOOK_MS, () => undefined).catch(() => {})
+    await within(connection.look(), LOOK_MS, () => undefined).catch(() => {})
   }
   return async (...args) => {
     const [input, init] = args
@@ -149,7 +149,7 @@ class HeldSession implements Members {
    * @param isStepUp whether it is the same session, only surer of its user
    */
   async enter(tokens: unknown, isStepUp: boolean): Promise<void> {
-    if (isKept(tokens)) await this.#connection.ask({ ask: 'state', isUncontrolled: false })
+    if (isKept(tokens)) await this.#connection.look()
     else await this.#connection.ask({ ask: 'sign-in', ...receiveTokens(tokens), isStepUp })
     if (isStepUp) this.#mirror.renew()
     // Before this resolves, whoever waits for a login has heard of it.
@@ -175,12 +175,7 @@ class HeldSession implements Members {
     const { snapshot } = this.#connection.state()
     const isWaiting = this.#core.snapshot().status === 'login-required'
     const next: SessionSnapshot = isWaiting ? { ...snapshot, status: 'login-required' } : snapshot
-    const isSame =
-      next.status === this.#snapshot.status &&
-      next.expiresAt === this.#snapshot.expiresAt &&
-      next.scope === this.#snapshot.scope &&
-      next.subject === this.#snapshot.subject
-    if (!isSame) this.#snapshot = Object.freeze(next)
+    if (!isSameSnapshot(next, this.#snapshot)) this.#snapshot = Object.freeze(next)
     return this.#snapshot
   }
 

@@ -5,7 +5,7 @@
 import type { AuthFetch } from '../auth-fetch.ts'
 import { type AuthError, isAuthError } from '../errors.ts'
 import type { Settings } from '../options.ts'
-import { ERROR_HEADER, type ErrorParts } from './protocol.ts'
+import { ERROR_HEADER, partsOf } from './protocol.ts'
 import { placeOf, withoutTokens } from './token-endpoint.ts'
 
 export interface InterceptOptions {
@@ -97,16 +97,4 @@ function refusal(error: AuthError, mark: string): Response {
   if (retryAfterMs !== undefined) headers.set('retry-after', String(Math.ceil(retryAfterMs / 1000)))
   const problem = { title: 'The session has no credentials to send', status: 503, error: partsOf(error) }
   return new Response(JSON.stringify(problem), { status: 503, statusText: 'Service Unavailable', headers })
-}
-
-/** What of an error may be shown on the other side: the code and the message, which never hold a token (E1). */
-export function partsOf({ code, message, retryable, retryAfterMs, oauthError, status }: AuthError): ErrorParts {
-  return {
-    code,
-    message,
-    retryable,
-    ...(retryAfterMs !== undefined && { retryAfterMs }),
-    ...(oauthError !== undefined && { oauthError }),
-    ...(status !== undefined && { status }),
-  }
 }

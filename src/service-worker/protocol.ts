@@ -2,6 +2,7 @@
  * What pages and the worker that holds their session say to each other, and how each reads what it hears: by shape, since any
  * script of the origin can speak here (C4). Tokens go one way, to the worker; no message to a page has a place for one.
  */
+import { AuthError, type AuthErrorCode } from '../errors.ts'
 import type { AuthEvents } from '../events.ts'
 import type { SessionSnapshot, TokenSet } from '../ports.ts'
 import { own } from '../tokens.ts'
@@ -136,4 +137,24 @@ export function readNews(data: unknown): News | null {
 function readState(content: Record<string, unknown> | null): WorkerState | null {
   const state = content?.state as Partial<WorkerState> | null | undefined
   return typeof state?.snapshot?.status === 'string' && typeof state.mark === 'string' ? (state as WorkerState) : null
+}
+
+/** What of an error may be shown on the other side: the code and the message, which never hold a token (E1). */
+export function partsOf({ code, message, retryable, retryAfterMs, oauthError, status }: AuthError): ErrorParts {
+  return {
+    code,
+    message,
+    retryable,
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+    ...(oauthError !== undefined && { oauthError }),
+    ...(status !== undefined && { status }),
+  }
+}
+
+/** The worker's error as the page's own. */
+export function errorOf({ code, message, retryable, retryAfterMs, oauthError, status }: ErrorParts): AuthError {
+  const error = new AuthError(code as AuthErrorCode, message, { retryable, retryAfterMs })
+  if (oauthError !== undefined) Object.assign(error, { oauthError })
+  if (status !== undefined) Object.assign(error, { status })
+  return error
 }

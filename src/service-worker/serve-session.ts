@@ -12,11 +12,12 @@ import { expected, ownOptions } from '../option-check.ts'
 import { type AuthFetchOptions, OPTIONS, readOptions } from '../options.ts'
 import { sharedSession } from '../pipeline/shared-session.ts'
 import { type ReceivedTokens, receiveTokens } from '../tokens.ts'
-import { interceptor, partsOf } from './intercept.ts'
+import { interceptor } from './intercept.ts'
 import {
   type Answer,
   message,
   type News,
+  partsOf,
   type Question,
   readQuestion,
   TOLD_EVENTS,

@@ -4,6 +4,7 @@
  * one, and then the session outlives the worker. It never goes to a page.
  */
 import { after } from '../clock.ts'
+import { newSealingKey, sealingKey } from '../coordination/sealing-key.ts'
 import { createId } from '../id.ts'
 import { expected } from '../option-check.ts'
 import type { TokenStore } from '../ports.ts'
@@ -22,8 +23,7 @@ export interface Vault {
 /** How long the worker that is there may take to hand its key over. One that does not know us never answers. */
 const HAND_OVER_MS = 3_000
 const LEAST_CHARACTERS = 32
-const AES = { name: 'AES-GCM', length: 256 } as const
-const USES: readonly KeyUsage[] = ['encrypt', 'decrypt']
+const INFO = 'relatch/service-worker'
 
 /** @throws TypeError `ERR_INVALID_OPTION` where the key is too short to be one */
 export function openVault(worker: WorkerScope, secret: string | undefined): Vault {
@@ -32,7 +32,7 @@ export function openVault(worker: WorkerScope, secret: string | undefined): Vaul
   }
   const nonce = createId()
   const handed = askForKey(worker, nonce)
-  const key = secret === undefined ? handed.then((theirs) => theirs ?? newKey()) : derivedKey(secret)
+  const key = secret === undefined ? handed.then((theirs) => theirs ?? newSealingKey()) : sealingKey(secret, INFO)
   return {
     // Workers of other scopes have other keys.
     store: indexedDbStore({ name: `relatch:${worker.registration.scope}`, key }),
@@ -54,16 +54,6 @@ function isSameScript({ location }: WorkerScope, source: WorkerMessageEvent['sou
   const { origin, pathname } = new URL(source.scriptURL)
   return origin === location.origin && pathname === location.pathname
 }
-
-/** RFC 5869: the text is random already, and is made into a key that cannot be read out. */
-async function derivedKey(secret: string): Promise<CryptoKey> {
-  const material = await crypto.subtle.importKey('raw', new TextEncoder().encode(secret), 'HKDF', false, ['deriveKey'])
-  const info = new TextEncoder().encode('relatch/service-worker')
-  const hkdf = { name: 'HKDF', hash: 'SHA-256', salt: new Uint8Array(), info }
-  return crypto.subtle.deriveKey(hkdf, material, AES, false, [...USES])
-}
-
-const newKey = (): Promise<CryptoKey> => crypto.subtle.generateKey(AES, false, [...USES])
 
 /**
  * Tells the worker that is active now that there is a successor, and has its key. null: there is none, or another script's, or it has

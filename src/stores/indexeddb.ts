@@ -1,6 +1,7 @@
 /** The session in IndexedDB, encrypted under a key that no script can read out, and one among all tabs. */
 import { indexedDbJudge } from '../coordination/indexeddb-judge.ts'
 import type { Stamped } from '../coordination/judge.ts'
+import { newSealingKey } from '../coordination/sealing-key.ts'
 import { jsonObject } from '../http/json.ts'
 import { createId } from '../id.ts'
 import { expected, ownOptions } from '../option-check.ts'
@@ -54,7 +55,7 @@ export function indexedDbStore(options: IndexedDbStoreOptions = {}): TokenStore 
     if (given !== undefined) return given
     const kept = await keys.read()
     if (kept?.key instanceof CryptoKey) return kept.key
-    const key = await crypto.subtle.generateKey({ name: 'AES-GCM', length: 256 }, false, ['encrypt', 'decrypt'])
+    const key = await newSealingKey()
     return (await keys.swap({ stamp: createId(), key }, kept)) ? key : keyOf()
   }
   return tabStore<Sealed>(
