@@ -2,16 +2,17 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { TokenStore } from '../../src/index.ts'
 import { describeTokenStore } from '../../src/testing/index.ts'
-import { describeEveryBrowser } from './bench/browsers.ts'
+import { describeEveryBrowser, type Tab } from './bench/browsers.ts'
 import { together } from './bench/sessions.ts'
 import { STORES } from './bench/stores.ts'
 
 type Kind = (typeof STORES)[number] | 'sessionStorage'
 type Siblings = 'here' | 'in another tab'
+type Run = [Kind, Siblings]
 type Outcomes = Array<[title: string, failure: string | null]>
 
 declare global {
-  var runContract: (kind: Kind, siblings: Siblings) => Promise<Outcomes>
+  var runContract: (kind: Kind, siblings: Siblings, only?: string) => Promise<Outcomes>
   var runGarbage: (kind: Kind, garbage: Record<string, Corrupt>) => Promise<Outcomes>
   var changeRecords: (database: string, change: (record: AnyRecord, key: string) => unknown) => Promise<void>
   var serve: () => void
@@ -25,13 +26,13 @@ type AnyRecord = Record<string, unknown>
 
 const PAGE = '/page/contract.js'
 
-const here = (kind: Kind): [Kind, Siblings] => [kind, 'here']
-const elsewhere = (kind: Kind): [Kind, Siblings] => [kind, 'in another tab']
+const here = (kind: Kind): Run => [kind, 'here']
+const elsewhere = (kind: Kind): Run => [kind, 'in another tab']
 
 interface ContractWorld {
   title: string
   path: string
-  groups: Array<Array<[Kind, Siblings]>>
+  groups: Run[][]
 }
 
 const worldsOf = (name: string): [ContractWorld, ContractWorld] => [
@@ -105,8 +106,11 @@ const GARBAGE: Record<(typeof STORES)[number], Record<string, Corrupt>> = {
 describeEveryBrowser('the contract', (bench) => {
   const worlds = worldsOf(bench.name)
   const outcomes = new Map<string, string | null>()
-  const runAll = async ({ title, path, groups }: ContractWorld): Promise<void> => {
+  const tabs = new Map<ContractWorld, Tab>()
+  const runAll = async (world: ContractWorld): Promise<void> => {
+    const { title, path, groups } = world
     const [tab, other] = await bench.tabs(2, await bench.world(), path)
+    tabs.set(world, tab)
     await other.evaluate(() => serve())
     for (const runs of groups) {
       const ends = runs.map((run) => tab.evaluate((...args) => runContract(...args), ...run))
@@ -125,12 +129,20 @@ describeEveryBrowser('the contract', (bench) => {
     }
     await Promise.all(STORES.map((kind) => run(kind, GARBAGE[kind])))
   }
+  const again = async (world: ContractWorld, run: Run, test: string): Promise<void> => {
+    const ends = await tabs.get(world)?.evaluate((...args) => runContract(...args), ...run, test)
+    for (const [, failure] of ends ?? []) outcomes.set(`${world.title} ${run} ${test}`, failure)
+  }
   // Two at a time, in pages of their own: for the most part they wait.
   beforeAll(() => Promise.all([runAll(worlds[0]), runAll(worlds[1]).then(runAllGarbage)]))
 
-  describe.each(worlds)('$title', ({ title, groups }) => {
-    describe.each(groups.flat())('%s, the sibling %s', (...run) => {
-      it.each(titles())('%s', (test) => expect(outcomes.get(`${title} ${run} ${test}`)).toBeNull())
+  describe.each(worlds)('$title', (world) => {
+    describe.each(world.groups.flat())('%s, the sibling %s', (...run) => {
+      it.for(titles())('%s', async (test, { task }) => {
+        // A second try has the page to itself.
+        if (task.result?.retryCount) await again(world, run, test)
+        expect(outcomes.get(`${world.title} ${run} ${test}`)).toBeNull()
+      })
     })
   })
 

@@ -33,10 +33,10 @@ const make = (kind, name) => KINDS[kind].make(name)
 globalThis.serve = () => serveStores(make)
 
 /**
- * All tests, each on a medium of its own: [title, what went wrong or null]. The sibling is a store in this tab, or in the one
- * that serves.
+ * All tests, or the one with that title, each on a medium of its own: [title, what went wrong or null]. The sibling is a store
+ * in this tab, or in the one that serves.
  */
-globalThis.runContract = async (kind, siblings = 'here') => {
+globalThis.runContract = async (kind, siblings = 'here', only = undefined) => {
   const cases = casesOf(() => {
     const name = crypto.randomUUID()
     return {
@@ -45,11 +45,14 @@ globalThis.runContract = async (kind, siblings = 'here') => {
       corrupt: () => KINDS[kind].corrupt(name),
     }
   })
-  const runAll = (some) => Promise.all(some.map(async ([title, run]) => [title, await outcomeOf(run)]))
-  // Those of the lock have little time, and those that race for writing leave others little.
-  const isOfLock = ([title]) => title.startsWith('S1 lock')
-  const rest = await runAll(cases.filter((each) => !isOfLock(each)))
-  return [...rest, ...(await runAll(cases.filter(isOfLock)))]
+  // Those of watch and of the lock have little time, and those that race for writing leave others little.
+  const turnOf = (title) => ['S1 watch', 'S1 lock'].findIndex((each) => title.startsWith(each))
+  const outcomes = []
+  for (const turn of [-1, 0, 1]) {
+    const some = cases.filter(([title]) => title === (only ?? title) && turnOf(title) === turn)
+    outcomes.push(...(await Promise.all(some.map(async ([title, run]) => [title, await outcomeOf(run)]))))
+  }
+  return outcomes
 }
 
 /** The test of garbage alone, with garbage of several kinds: [what kind, what went wrong or null]. */
