@@ -3,7 +3,7 @@ import { AuthError } from '../errors.ts'
 import { currentPage } from '../login/current-page.ts'
 import { ownOptions } from '../option-check.ts'
 import type { LoginNeed, LoginResult, Refresher, StepUpNeed } from '../ports.ts'
-import { own, type TokenResponse } from '../tokens.ts'
+import { own, type TokenResponse, type TokenSet } from '../tokens.ts'
 import { joinScopes, readSignIn, type SignInOptions } from './authorization.ts'
 import { returned, stateOf } from './callback.ts'
 import { type DeviceCode, deviceLogin } from './device.ts'
@@ -12,7 +12,7 @@ import { type OAuthClientOptions, readOptions } from './options.ts'
 import { handToOpener, hasPopups, isPopupState, openPopup, popupTokens } from './popup.ts'
 import { type AuthorizationServer, Protocol } from './protocol.ts'
 import { type Cause, Redirects } from './redirects.ts'
-import { type SessionOfApp, type SignedOut, type SignOutOptions, signOut } from './sign-out.ts'
+import { revoke, type SessionOfApp, type SignedOut, type SignOutOptions, signOut } from './sign-out.ts'
 
 /** All members are bound: `const { refresher, handleCallback } = oauthClient(…)` works. */
 export interface OAuthClient {
@@ -58,6 +58,12 @@ export interface OAuthClient {
   ): (need?: { signal?: AbortSignal | undefined }) => Promise<LoginResult>
   /** Signs out here, revokes the tokens (RFC 7009), and goes to the server's sign-out page. Never throws for an outage. */
   signOut(session: SessionOfApp, options?: SignOutOptions): Promise<SignedOut>
+  /**
+   * Revokes the tokens of a session that was signed out without `signOut`, as a service worker's is (RFC 7009).
+   *
+   * @returns whether the server confirmed it, within `timeoutMs`, for the token that renews the session. Never rejects
+   */
+  revoke(tokens: TokenSet): Promise<boolean>
   /** @throws AuthError `metadata-refused`, `retryable` where the server could not be reached */
   metadata(): Promise<AuthorizationServer>
 }
@@ -94,6 +100,7 @@ export function oauthClient(options: OAuthClientOptions): OAuthClient {
     if ((given.interaction ?? settings.interaction) === 'redirect') return redirects.leave(given, cause)
     const popup = openPopup()
     if (popup === null) throw blocked()
+    await session.ready
     const tokens = await inPopup(popup, given)
     if (tokens !== null) await session.signIn(tokens)
   }
@@ -103,10 +110,13 @@ export function oauthClient(options: OAuthClientOptions): OAuthClient {
 
   const end = async (session: SessionOfApp, back: URL): Promise<{ returnTo: string }> => {
     const state = stateOf(back)
-    if (!isPopupState(state)) return redirects.end(back, (tokens) => session.signIn(tokens))
-    await handToOpener(state, back.search)
-    // Only where the window could not be closed.
-    return { returnTo: '/' }
+    if (isPopupState(state)) {
+      await handToOpener(state, back.search)
+      // Only where the window could not be closed.
+      return { returnTo: '/' }
+    }
+    await session.ready
+    return redirects.end(back, (tokens) => session.signIn(tokens))
   }
 
   return {
@@ -159,6 +169,7 @@ export function oauthClient(options: OAuthClientOptions): OAuthClient {
     },
     deviceLogin: (onCode) => async (need) => deviceLogin(protocol, onCode, need?.signal),
     signOut: async (session, given = {}) => signOut(settings, protocol, { session, options: given }),
+    revoke: (tokens) => revoke(settings, protocol, tokens),
     metadata: () => protocol.metadata(),
   }
 }

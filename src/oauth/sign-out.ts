@@ -11,7 +11,10 @@ import { exitOf } from './redirects.ts'
 import type { Via } from './transport.ts'
 
 /** What is asked of a session: that of `createAuthFetch` fits. */
-export type SessionOfApp = Pick<AuthSession, 'signIn' | 'signOut' | 'tokens' | 'snapshot'>
+export interface SessionOfApp extends Pick<AuthSession, 'signIn' | 'signOut' | 'tokens' | 'snapshot'> {
+  /** Where it is not yet known who holds the session: awaited before a code is traded for tokens. */
+  readonly ready?: Promise<unknown> | undefined
+}
 
 export interface SignOutOptions {
   /**
@@ -46,29 +49,42 @@ export async function signOut(
   // As they are: a refresh now would only make more of what is to be revoked.
   const tokens = await session.tokens({ minValidityMs: Number.NEGATIVE_INFINITY }).catch(() => null)
   await session.signOut()
-  const late = new AbortController()
-  const inTime = <T, U>(work: Promise<T>, otherwise: U): Promise<T | U> =>
-    abortable(work, late.signal).catch(() => otherwise)
-  const cancel = after(settings.timeoutMs, () => late.abort(), true)
-  const via = { signal: late.signal }
   const [, isRevoked, logoutUrl] = await Promise.all([
     // Before the network: a sign-in that comes meanwhile has a key of its own, and keeps it.
     Promise.resolve(settings.dpop?.forget()).catch(() => {}),
-    inTime(revoked(protocol, tokens, via), false),
-    inTime(logoutUrlOf(settings, protocol, { idToken: tokens?.idToken, state }), null),
+    tokens !== null && revoke(settings, protocol, tokens),
+    inTime(settings, () => logoutUrlOf(settings, protocol, { idToken: tokens?.idToken, state }), null),
   ])
-  cancel()
   if (logoutUrl !== null && navigate) await exitOf(settings)?.(logoutUrl)
   return { isRevoked, logoutUrl }
 }
 
-/** The refresh token first: with it goes, at most servers, all that came of it (RFC 7009 §2.1). */
-async function revoked(protocol: Protocol, tokens: TokenSet | null, via: Via): Promise<boolean> {
-  if (tokens === null) return false
+/**
+ * The refresh token first: with it goes, at most servers, all that came of it (RFC 7009 §2.1).
+ *
+ * @returns whether the server confirmed it for the token that renews the session, in time
+ */
+export function revoke(settings: Settings, protocol: Protocol, tokens: TokenSet): Promise<boolean> {
   const { accessToken, refreshToken } = tokens
-  const isRenewalRevoked = refreshToken !== undefined && (await protocol.revoke(refreshToken, 'refresh_token', via))
-  const isAccessRevoked = await protocol.revoke(accessToken, 'access_token', via)
-  return refreshToken === undefined ? isAccessRevoked : isRenewalRevoked
+  const revokeBoth = async (via: Via): Promise<boolean> => {
+    const isRenewalRevoked = refreshToken !== undefined && (await protocol.revoke(refreshToken, 'refresh_token', via))
+    const isAccessRevoked = await protocol.revoke(accessToken, 'access_token', via)
+    return refreshToken === undefined ? isAccessRevoked : isRenewalRevoked
+  }
+  return inTime(settings, revokeBoth, false)
+}
+
+/** What `work` comes to, or `otherwise` where it fails or takes longer than a request may. */
+function inTime<T, U>(
+  { timeoutMs }: Pick<Settings, 'timeoutMs'>,
+  work: (via: Via) => Promise<T>,
+  otherwise: U,
+): Promise<T | U> {
+  const late = new AbortController()
+  const cancel = after(timeoutMs, () => late.abort(), true)
+  return abortable(work({ signal: late.signal }), late.signal)
+    .catch(() => otherwise)
+    .finally(cancel)
 }
 
 /** @see OpenID Connect RP-Initiated Logout §2 */

@@ -12,9 +12,9 @@ import { jsonObject } from '../http/json.ts'
 import type { AuthFetchOptions } from '../options.ts'
 import { isSameSnapshot, sharedSession } from '../pipeline/shared-session.ts'
 import type { AuthScheme, LoginResult, SessionSnapshot, StoredSession, TokenSet, TokenStore } from '../ports.ts'
-import { receiveTokens } from '../tokens.ts'
+import { isHeld, receiveTokens } from '../tokens.ts'
 import type { Connection } from './connection.ts'
-import { ERROR_HEADER, type ErrorParts, errorOf, isKept, TOLD_EVENTS } from './protocol.ts'
+import { confirmation, ERROR_HEADER, type ErrorParts, errorOf, type Question, TOLD_EVENTS } from './protocol.ts'
 
 /** Stands where a token would, so that the session has a subject; no scheme sends it. */
 const HELD = 'held-by-the-service-worker'
@@ -144,13 +144,15 @@ class HeldSession implements Members {
   }
 
   /**
-   * @param tokens also the answer of a token endpoint without them: then the worker has them already, and what it knows is asked
-   * for before its news arrives
+   * @param tokens also the answer of a token endpoint without them: the worker has them, and what it knows is asked for before
+   * its news arrives
    * @param isStepUp whether it is the same session, only surer of its user
    */
   async enter(tokens: unknown, isStepUp: boolean): Promise<void> {
-    if (isKept(tokens)) await this.#connection.look()
-    else await this.#connection.ask({ ask: 'sign-in', ...receiveTokens(tokens), isStepUp })
+    const question: Question = isHeld(tokens)
+      ? confirmation(tokens as object, isStepUp)
+      : { ask: 'sign-in', ...receiveTokens(tokens), isStepUp }
+    await this.#connection.ask(question)
     if (isStepUp) this.#mirror.renew()
     // Before this resolves, whoever waits for a login has heard of it.
     await sharedSession(this.#mirror).engine.reread()

@@ -6,13 +6,13 @@ import type { AuthFetch } from '../auth-fetch.ts'
 import { type AuthError, isAuthError } from '../errors.ts'
 import type { Settings } from '../options.ts'
 import { ERROR_HEADER, partsOf } from './protocol.ts'
+import type { SignIns } from './sign-ins.ts'
 import { placeOf, withoutTokens } from './token-endpoint.ts'
 
 export interface InterceptOptions {
   readonly settings: Pick<Settings, 'isOurs' | 'transport'>
   readonly tokenEndpoints: readonly URL[]
-  /** Called before a token request is sent; what it returns gets the answer, where that holds tokens. */
-  readonly expectTokens: () => (answer: object) => Promise<void>
+  readonly signIns: Pick<SignIns, 'expect'>
   /** For answers that hold an error of ours. */
   readonly mark: string
 }
@@ -25,13 +25,12 @@ const DATA: readonly string[] = ['', 'audio', 'image', 'track', 'video']
 
 export function interceptor(
   api: AuthFetch,
-  { settings: { isOurs, transport }, tokenEndpoints, expectTokens, mark }: InterceptOptions,
+  { settings: { isOurs, transport }, tokenEndpoints, signIns, mark }: InterceptOptions,
 ): Intercept {
   const endpoints = new Set(tokenEndpoints.map(placeOf))
   const isTokens = (url: URL): boolean => endpoints.has(placeOf(url))
   const answered = async (sending: Promise<Response>): Promise<Response> => {
-    // Before it is sent: a sign-out that comes in between wins (R12).
-    const receive = expectTokens()
+    const receive = signIns.expect()
     try {
       const response = await sending
       // A redirect may lead there as well.

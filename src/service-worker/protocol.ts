@@ -15,6 +15,8 @@ export type Question =
   | { ask: 'state'; isUncontrolled: boolean }
   /** `tokens`: null for a cookie session. `isStepUp`: a stronger login of the session that there is. */
   | { ask: 'sign-in'; tokens: TokenSet | null; isFresh: boolean; isStepUp: boolean }
+  /** To begin the session of tokens that wait for it, by their id. `scope`: what they were asked for, should they not say. */
+  | { ask: 'confirm'; held: string; scope: string | undefined; isStepUp: boolean }
   | { ask: 'sign-out' }
   | { ask: 'refresh' }
 
@@ -76,11 +78,12 @@ export type ToldEvent = { [E in ToldName]: { name: E; payload: AuthEvents[E] } }
 /** The header of an answer that holds an error of ours; its value is the worker's mark. */
 export const ERROR_HEADER = 'relatch-error'
 
-/** Stands in the answer of a token endpoint for the tokens that the worker has kept: whoever signs in with it has done so. */
-export const KEPT = { held_by: 'service-worker' } as const
-
-export const isKept = (tokens: unknown): boolean =>
-  typeof tokens === 'object' && tokens !== null && own(tokens, 'held_by') === KEPT.held_by
+/** What to ask of the worker to sign in with an answer that it has kept the tokens of; where they do not wait, they are the session. */
+export function confirmation(answer: object, isStepUp: boolean): Question {
+  const [held, scope] = [own(answer, 'held'), own(answer, 'scope')]
+  if (typeof held !== 'string') return { ask: 'state', isUncontrolled: false }
+  return { ask: 'confirm', held, scope: typeof scope === 'string' ? scope : undefined, isStepUp }
+}
 
 export const message = <T extends object>(content: T): T & { relatch: number } => ({ ...content, relatch: RELATCH })
 
@@ -102,6 +105,15 @@ export function readQuestion(data: unknown): Question | null {
         ask: 'sign-in',
         tokens: tokens as TokenSet | null,
         isFresh: isFresh === true,
+        isStepUp: isStepUp === true,
+      }
+    }
+    case 'confirm': {
+      const { held, isStepUp, scope } = content
+      return {
+        ask: 'confirm',
+        held: String(held),
+        scope: typeof scope === 'string' ? scope : undefined,
         isStepUp: isStepUp === true,
       }
     }

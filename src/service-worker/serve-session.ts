@@ -7,11 +7,10 @@ import { after } from '../clock.ts'
 import { AuthError, isAuthError, misuse } from '../errors.ts'
 import { pageUrl, secureUrl } from '../http/origins.ts'
 import { createId } from '../id.ts'
-import { isOtherSubject } from '../live.ts'
 import { expected, ownOptions } from '../option-check.ts'
 import { type AuthFetchOptions, OPTIONS, readOptions } from '../options.ts'
 import { sharedSession } from '../pipeline/shared-session.ts'
-import { type ReceivedTokens, receiveTokens } from '../tokens.ts'
+import { receiveTokens, type TokenSet } from '../tokens.ts'
 import { interceptor } from './intercept.ts'
 import {
   type Answer,
@@ -24,6 +23,7 @@ import {
   type WorkerState,
 } from './protocol.ts'
 import type { WorkerMessageEvent, WorkerScope } from './scope.ts'
+import { SignIns } from './sign-ins.ts'
 import { openVault } from './vault.ts'
 
 type PagesOwn = 'onLoginRequired' | 'onStepUp' | 'onPermissionDenied'
@@ -32,8 +32,9 @@ type PagesOwn = 'onLoginRequired' | 'onStepUp' | 'onPermissionDenied'
 export interface ServeSessionOptions extends Omit<AuthFetchOptions, PagesOwn> {
   /**
    * Where tokens come from when a page asks: login and refresh endpoints, relative to the worker's script. What a page gets from
-   * there is the answer without its tokens, which are the session from then on; `signIn` and the login callbacks take it as they
-   * take tokens. JSON, with the tokens at its top level: of any other answer that succeeds a page gets nothing.
+   * there is the answer without its tokens, which are the session from then on (where an ID token has a nonce: once the page has
+   * found it good and signs in); `signIn` and the login callbacks take it as they take tokens. JSON, with the tokens at its top
+   * level: of any other answer that succeeds a page gets nothing. An ID token comes without its signature, for what it says.
    * @default []
    */
   tokenEndpoints?: ReadonlyArray<string | URL> | undefined
@@ -44,6 +45,11 @@ export interface ServeSessionOptions extends Omit<AuthFetchOptions, PagesOwn> {
    * in the worker's memory, handed from version to version; the session then ends when the browser ends the worker.
    */
   key?: string | undefined
+  /**
+   * Called with the tokens of a session that a page has signed out, which are the worker's no more: `oauthClient().revoke` fits. The
+   * page does not wait for it.
+   */
+  revoke?: ((tokens: TokenSet) => unknown) | undefined
 }
 
 const CALLBACKS: readonly PagesOwn[] = ['onLoginRequired', 'onStepUp', 'onPermissionDenied']
@@ -73,11 +79,12 @@ export function serveSession(options: ServeSessionOptions = {}): AuthFetch {
   if (worker.registration === undefined || worker.skipWaiting === undefined) {
     throw misuse('ERR_NOT_A_SERVICE_WORKER', 'Expected serveSession() to be called in the script of a service worker')
   }
-  const known = [...OPTIONS.filter((name) => !CALLBACKS.includes(name as PagesOwn)), 'tokenEndpoints', 'key']
-  const { tokenEndpoints = [], key, ...rest } = ownOptions(options, known)
+  const known = [...OPTIONS.filter((name) => !CALLBACKS.includes(name as PagesOwn)), 'tokenEndpoints', 'key', 'revoke']
+  const { tokenEndpoints = [], key, revoke, ...rest } = ownOptions(options, known)
   // On no prototype, as all options are (O4).
   const given = { __proto__: null, ...rest } as AuthFetchOptions
   const endpoints = endpointsOf(tokenEndpoints)
+  if (revoke !== undefined && typeof revoke !== 'function') throw expected('revoke', 'a function')
   const vault = openVault(worker, key)
   const core: AuthFetchOptions = { ...given, store: given.store ?? vault.store }
   const api = createAuthFetch(core)
@@ -85,20 +92,8 @@ export function serveSession(options: ServeSessionOptions = {}): AuthFetch {
   const { engine } = sharedSession(store)
   const mark = createId()
   const pages = new Pages(worker)
-  const enter = (received: ReceivedTokens, isStepUp: boolean): Promise<void> => {
-    const current = engine.current()
-    const isSame = isStepUp && !isOtherSubject(current?.tokens, received.tokens)
-    return engine.signIn(received, isSame ? current?.sessionId : undefined)
-  }
-  const expectTokens = (): ((answer: object) => Promise<void>) => {
-    const epoch = engine.epoch()
-    return async (answer) => {
-      const received = receiveTokens(answer)
-      // Whether it was a step-up only the page knows. The same person is the same session, so that what waits for one goes on.
-      if (engine.epoch() === epoch) await enter(received, [received, engine.current()].every(hasSubject))
-    }
-  }
-  const intercept = interceptor(api, { settings, tokenEndpoints: endpoints, expectTokens, mark })
+  const signIns = new SignIns(engine)
+  const intercept = interceptor(api, { settings, tokenEndpoints: endpoints, signIns, mark })
 
   const stateNow = (): WorkerState => {
     const current = engine.current()
@@ -106,10 +101,10 @@ export function serveSession(options: ServeSessionOptions = {}): AuthFetch {
     const canRefresh = settings.refresh !== undefined
     return { snapshot: api.snapshot(), sessionId: current?.sessionId ?? null, ended, canRefresh, mark }
   }
-  const answer = async (question: Question): Promise<Answer> => {
+  const answer = async (question: Question, event: WorkerMessageEvent): Promise<Answer> => {
     await engine.loading()
     try {
-      await act(question)
+      await act(question, event)
       return { state: stateNow() }
     } catch (error) {
       return {
@@ -117,12 +112,23 @@ export function serveSession(options: ServeSessionOptions = {}): AuthFetch {
       }
     }
   }
-  const act = async (question: Question): Promise<unknown> => {
+  const signOut = async (event: WorkerMessageEvent): Promise<void> => {
+    // As they are: a refresh now would only make more of what is to be revoked.
+    const tokens = revoke && (await api.tokens({ minValidityMs: Number.NEGATIVE_INFINITY }).catch(() => null))
+    await api.signOut()
+    if (tokens) event.waitUntil((async () => revoke(tokens))().catch(() => {}))
+  }
+  const act = async (question: Question, event: WorkerMessageEvent): Promise<unknown> => {
     switch (question.ask) {
       case 'sign-in':
-        return enter({ ...receiveTokens(question.tokens ?? true), isFresh: question.isFresh }, question.isStepUp)
+        return signIns.enter(
+          { ...receiveTokens(question.tokens ?? true), isFresh: question.isFresh },
+          question.isStepUp,
+        )
+      case 'confirm':
+        return signIns.confirm(question)
       case 'sign-out':
-        return api.signOut()
+        return signOut(event)
       case 'refresh':
         return api.refresh()
       case 'state':
@@ -151,14 +157,11 @@ export function serveSession(options: ServeSessionOptions = {}): AuthFetch {
     const question = readQuestion(event.data)
     const [port] = event.ports
     if (question === null || port === undefined || !isPage(worker, event)) return
-    event.waitUntil(answer(question).then((content) => port.postMessage(message(content))))
+    event.waitUntil(answer(question, event).then((content) => port.postMessage(message(content))))
     event.waitUntil(pages.awake())
   })
   return api
 }
-
-const hasSubject = (session: Pick<ReceivedTokens, 'tokens'> | null): boolean =>
-  Object.hasOwn(session?.tokens ?? {}, 'subject')
 
 /** Of this very origin, and a page or a worker of one: what else can speak here is asked nothing and told nothing. */
 const isPage = ({ location }: WorkerScope, { origin, source }: WorkerMessageEvent): boolean =>

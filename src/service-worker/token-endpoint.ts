@@ -3,7 +3,6 @@
  * successful answer holds tokens, the page gets nothing of it.
  */
 import { jsonObject } from '../http/json.ts'
-import { KEPT } from './protocol.ts'
 
 /**
  * Where a URL leads, in one spelling: servers overlook the case of a path, escapes, doubled slashes, parameters, an extension,
@@ -32,12 +31,21 @@ function unescaped(escaped: string): string {
 
 /** Names of members, as they may be written: `access_token`, `accessToken`, `AccessToken`. */
 const isToken = (name: string): boolean => /^(?:access|refresh|id)[_-]?token$/i.test(name)
+const isIdToken = (name: string): boolean => /^id/i.test(name)
+
+/** What an ID token says, for whoever is to check it: without its signature no server takes it for one. */
+function unsigned(idToken: unknown): string | undefined {
+  const [, said] = /^([\w-]+\.[\w-]+\.)[\w-]+$/.exec(String(idToken)) ?? []
+  return said
+}
 
 /** Headers of an answer that have been seen to hold tokens, or that belong to a body which is no more. */
 const DROPPED = ['authorization', 'x-access-token', 'x-refresh-token', 'content-length', 'content-encoding']
 
-/** @param receive gets the answer where tokens stand in it, before the page has what is left */
-export async function withoutTokens(response: Response, receive: (answer: object) => Promise<void>): Promise<Response> {
+/** Gets an answer with tokens in it, before the page has what is left; returns what stands there for them. */
+export type Receive = (answer: object) => Promise<object>
+
+export async function withoutTokens(response: Response, receive: Receive): Promise<Response> {
   const { status, statusText, ok } = response
   // Opaque: nobody can read it.
   if (status === 0) return response
@@ -49,12 +57,12 @@ export async function withoutTokens(response: Response, receive: (answer: object
   const kept = (name: string, value: unknown): unknown => {
     if (!isToken(name)) return value
     hasTokens = true
-    return undefined
+    return isIdToken(name) ? unsigned(value) : undefined
   }
   let rest = answer && JSON.stringify(answer, kept)
   if (ok && answer !== null && hasTokens) {
-    await receive(answer)
-    rest = JSON.stringify({ ...jsonObject(rest), ...KEPT })
+    const held = await receive(answer)
+    rest = JSON.stringify({ ...jsonObject(rest), ...held })
   }
   // What is no JSON object may be tokens all the same; the words of a refusal are for the page.
   return new Response(rest ?? (ok ? null : text || null), { status, statusText, headers })

@@ -1,47 +1,24 @@
 // relatch/oauth in real browsers against a certified authorization server: sign-in by redirect and by popup, with Bearer tokens and
 // with keys that nobody can read out, step-up, sign-out.
-import type { Page } from 'puppeteer-core'
 import { expect, it } from 'vitest'
-import { type AnyBench, describeBrowsers, describeEveryBrowser, type Tab } from './bench/browsers.ts'
-import { agreeAt, arrives, type OAuthApp, openApp, press, refuseAt, signInAt } from './bench/oauth-app.ts'
-
-const PAGE = '/app?item=3#note'
-
-/** Where the app is after a sign-in by redirect: what handleCallback said, and what the address still shows. */
-async function comeBack(tab: Tab): Promise<{ returned: string | null; address: string }> {
-  await arrives(tab, () => location.pathname === '/callback' && 'returned' in globalThis)
-  return tab.evaluate(async () => ({
-    returned: await returned,
-    address: location.pathname + location.search + location.hash,
-  }))
-}
-
-/** A tab on a page of the app, once its script has run. */
-async function openTab<T extends Tab>(bench: AnyBench<T>, app: OAuthApp, path = PAGE): Promise<T> {
-  const tab = await bench.tab(app.world, path)
-  await arrives(tab, () => 'returned' in globalThis)
-  return tab
-}
-
-/** The window that comes of a real click. */
-async function clickForPopup(tab: Page): Promise<Page> {
-  const opened = new Promise<Page | null>((resolve) => void tab.once('popup', resolve))
-  await tab.click('#go')
-  const popup = await opened
-  if (popup === null) throw new Error('Expected a popup')
-  return popup
-}
-
-/** What a call in the page brings, where the page may leave before it has. */
-const knock = async (tab: Tab, path: string, method = 'GET'): Promise<void> => {
-  await tab.evaluate((place, how) => void statusOf(place, { method: how }), path, method).catch(() => {})
-}
-
-const statusesOfCalls = (tab: Tab, count: number): Promise<Array<number | string>> =>
-  tab.evaluate((calls) => Promise.all(Array.from({ length: calls }, () => statusOf('/orders'))), count)
-
-const statusOfCall = (tab: Tab, path: string, method = 'GET'): Promise<number | string> =>
-  tab.evaluate((place, how) => statusOf(place, { method: how }), path, method)
+import { describeBrowsers, describeEveryBrowser } from './bench/browsers.ts'
+import {
+  agreeAt,
+  arrives,
+  clickForPopup,
+  closed,
+  comeBack,
+  knock,
+  type OAuthApp,
+  openApp,
+  openTab,
+  PAGE,
+  press,
+  refuseAt,
+  signInAt,
+  statusesOfCalls,
+  statusOfCall,
+} from './bench/oauth-app.ts'
 
 describeEveryBrowser('sign-in with OAuth by redirect', (bench) => {
   it('leaves, comes back to where it was, survives reloads, steps up, signs out', async () => {
@@ -244,12 +221,4 @@ async function exportsOfKeys(): Promise<unknown[]> {
     database.close()
   }
   return attempts
-}
-
-async function closed(popup: Page): Promise<void> {
-  const deadline = performance.now() + 5_000
-  while (!popup.isClosed()) {
-    if (performance.now() > deadline) throw new Error('Expected the popup to close')
-    await new Promise((later) => setTimeout(later, 20))
-  }
 }

@@ -1,13 +1,10 @@
 /** A world whose pages have a service worker: its script is made anew for each version, as a build would. */
 import { setTimeout } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
 import type { ServeSessionOptions } from '../../../src/service-worker/index.ts'
 import type { AuthServerOptions } from '../../../src/testing/index.ts'
 import type { AnyBench } from './browsers.ts'
 import type { World } from './page-server.ts'
-
-const ENTRY = fileURLToPath(new URL('../pages/worker.ts', import.meta.url))
+import { workerScript } from './worker-script.ts'
 
 export interface WorkerScript {
   version: number
@@ -24,40 +21,20 @@ export interface WorkerWorld extends World {
   readonly script: WorkerScript
 }
 
-let bundle: Promise<string> | undefined
-
-async function bundled(): Promise<string> {
-  const { outputFiles } = await build({
-    entryPoints: [ENTRY],
-    bundle: true,
-    write: false,
-    format: 'iife',
-    alias: {
-      'relatch/service-worker': fileURLToPath(new URL('../../../dist/service-worker.js', import.meta.url)),
-      relatch: fileURLToPath(new URL('../../../dist/index.js', import.meta.url)),
-    },
-    logLevel: 'error',
-  })
-  return outputFiles[0]?.text ?? ''
-}
-
 export async function workerWorld(
   bench: AnyBench,
   given: Partial<Omit<WorkerScript, 'askedFor'>> = {},
   options: AuthServerOptions = {},
 ): Promise<WorkerWorld> {
   const script: WorkerScript = { version: 1, options: {}, ...given, askedFor: [] }
-  bundle ??= bundled()
-  const code = await bundle
   const handle = async (request: Request): Promise<Response> => {
     const purpose = request.headers.get('sec-fetch-dest') ?? ''
     script.askedFor.push(purpose)
     if (script.delayMs !== undefined) await setTimeout(script.delayMs)
     const isWorker = purpose === 'serviceworker' && request.headers.get('service-worker') === 'script'
     const key = isWorker ? script.key : undefined
-    const told = { version: script.version, workerOptions: { ...script.options, ...(key !== undefined && { key }) } }
-    const headers = { 'content-type': 'text/javascript', 'cache-control': 'no-store' }
-    return new Response(`Object.assign(globalThis, ${JSON.stringify(told)})\n${code}`, { headers })
+    const workerOptions = { ...script.options, ...(key !== undefined && { key }) }
+    return workerScript('worker.ts', { version: script.version, workerOptions })
   }
   const routes = { 'GET /worker.js': { isPublic: true, handle }, ...options.routes }
   return { ...(await bench.world({ ...options, routes })), script }

@@ -3,9 +3,10 @@
 import { createAuthFetch } from 'relatch'
 import { oauthClient } from 'relatch/oauth'
 import { dpop } from 'relatch/schemes/dpop'
+import { createWorkerAuthFetch } from 'relatch/service-worker'
 import { indexedDbStore } from 'relatch/stores/indexeddb'
 
-const { issuer, apiUrl, clientId, isDpop, interaction } = globalThis.settings
+const { issuer, apiUrl, clientId, isDpop, interaction, isHeld } = globalThis.settings
 const scheme = isDpop ? dpop() : undefined
 
 globalThis.oauth = oauthClient({
@@ -21,14 +22,9 @@ globalThis.oauth = oauthClient({
   maxRedirects: 5,
   dpop: scheme,
 })
-globalThis.api = createAuthFetch({
-  baseUrl: apiUrl,
-  store: indexedDbStore(),
-  refresh: globalThis.oauth.refresher,
-  onLoginRequired: globalThis.oauth.onLoginRequired,
-  onStepUp: globalThis.oauth.onStepUp,
-  scheme,
-})
+const { refresher, onLoginRequired, onStepUp } = globalThis.oauth
+const options = { baseUrl: apiUrl, store: indexedDbStore(), refresh: refresher, onLoginRequired, onStepUp, scheme }
+globalThis.api = isHeld ? createWorkerAuthFetch({ worker: '/worker.js', ...options }) : createAuthFetch(options)
 
 /** The status of a call, or the code of its error. */
 globalThis.statusOf = (path, init) =>

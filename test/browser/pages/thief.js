@@ -37,6 +37,7 @@ async function asking(worker, message) {
 const QUESTIONS = [
   'state',
   'sign-in',
+  'confirm',
   'refresh',
   'key',
   'token',
@@ -48,7 +49,7 @@ const QUESTIONS = [
   'dump',
 ]
 const questions = QUESTIONS.flatMap((ask) =>
-  ['', 'x'].map((nonce) => ({ relatch: 1, ask, type: ask, nonce, tokens: { accessToken: '' }, isUncontrolled: true })),
+  ['', 'x'].map((nonce) => ({ relatch: 1, ask, type: ask, nonce, held: nonce, tokens: { accessToken: '' }, isUncontrolled: true })),
 )
 
 /** All records of all databases, and what each key in them makes of each of them. */

@@ -64,6 +64,34 @@ describe('a good answer', () => {
     expect(server.to('/token')).toHaveLength(1)
   })
 
+  it('waits for a session that does not know yet who holds it', async () => {
+    const { server, client, api, answer } = await begun()
+    let decide = (): void => {}
+    const ready = new Promise<void>((resolve) => {
+      decide = resolve
+    })
+    const returned = client.handleCallback(Object.assign(api, { ready }), { url: answer })
+    await new Promise(setImmediate)
+    expect(server.to('/token')).toEqual([])
+    decide()
+    expect(await returned).toEqual({ returnTo: '/' })
+  })
+
+  it('whose tokens a service worker has kept is checked all the same, and handed on as it is', async () => {
+    const { server, client, url, answer } = await begun()
+    const signIn = vi.fn(async () => {})
+    const session = { ...sessionOf(), signIn }
+    const kept = { access_token: undefined, refresh_token: undefined, held_by: 'service-worker', held: 'id-1' }
+    grantTokens(server, () => url, kept)
+    expect(await client.handleCallback(session, { url: answer })).toEqual({ returnTo: '/' })
+    expect(signIn.mock.calls).toEqual([[expect.objectContaining({ held: 'id-1', scope: SCOPE })]])
+    const second = await client.authorizationUrl()
+    grantTokens(server, () => url, kept)
+    const refused = await rejectionOf(client.handleCallback(session, { url: answerTo(second) }))
+    expect(refused).toMatchObject({ code: 'unusable-token-response' })
+    expect(signIn).toHaveBeenCalledOnce()
+  })
+
   it('is taken by another client with the same options, as after a reload', async () => {
     const { server, storage, api, answer } = await begun()
     const client = clientOf(server, { scope: SCOPE, storage })

@@ -31,6 +31,15 @@ describe('signOut', () => {
     ])
   })
 
+  it('revokes tokens of a session that has ended elsewhere', async () => {
+    const { server } = await signedIn()
+    const { revoke } = clientOf(server)
+    expect(await revoke({ accessToken: 'at-1', refreshToken: 'rt-1' })).toBe(true)
+    expect(server.to('/revoke').map(({ form }) => form.get('token'))).toEqual(['rt-1', 'at-1'])
+    server.answers['/revoke'] = () => new Response(null, { status: 503 })
+    expect(await revoke({ accessToken: 'at-1' })).toBe(false)
+  })
+
   it('says where the session of the server ends', async () => {
     const { api, server } = await signedIn()
     const client = clientOf(server, { postLogoutRedirectUri: 'https://app.example/bye' })

@@ -2,54 +2,9 @@
 // the real ones are like this is shown in test/browser.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type ServeSessionOptions, serveSession } from '../../../src/service-worker/serve-session.ts'
-import { memoryStore } from '../../../src/stores/memory.ts'
+import { ORIGIN, SCRIPT, Scope } from './worker-scope.ts'
 
-const ORIGIN = 'https://app.example'
-const SCRIPT = `${ORIGIN}/worker.js`
 const KEY = 'x'.repeat(32)
-
-type Listener = (event: object) => void
-
-/** A worker's global object, and what a browser does to it. */
-class Scope {
-  readonly listeners = new Map<string, Listener>()
-  readonly told: unknown[] = []
-  readonly kept: Array<Promise<unknown>> = []
-
-  constructor(active: object | null = null) {
-    vi.stubGlobal('location', new URL(SCRIPT))
-    const hear = (event: string, listener: Listener): unknown => this.listeners.set(event, listener)
-    vi.stubGlobal('registration', { scope: `${ORIGIN}/`, active, addEventListener: hear })
-    vi.stubGlobal('skipWaiting', async () => {})
-    const page = { postMessage: (message: unknown) => this.told.push(message) }
-    vi.stubGlobal('clients', { claim: async () => {}, matchAll: async () => [page] })
-    vi.stubGlobal('addEventListener', hear)
-  }
-
-  serve(options: ServeSessionOptions = {}): ReturnType<typeof serveSession> {
-    return serveSession({ store: memoryStore({ accessToken: 'at-1' }), ...options })
-  }
-
-  /** Sends a message; resolves with what is answered on its port, or null once the worker is done with it. */
-  async ask(content: object, sender: object = {}): Promise<unknown> {
-    const answers: unknown[] = []
-    const port = { postMessage: (answer: unknown) => answers.push(answer) }
-    const kept: Array<Promise<unknown>> = []
-    const event = {
-      data: { relatch: 1, ...content },
-      origin: ORIGIN,
-      source: { frameType: 'top-level' },
-      ports: [port],
-      waitUntil: (work: Promise<unknown>) => kept.push(work),
-      ...sender,
-    }
-    this.listeners.get('message')?.(event)
-    this.kept.push(...kept.slice(1))
-    await kept[0]
-    await vi.waitFor(() => answers.length > 0 || kept.length === 0 || expect.fail())
-    return answers[0] ?? null
-  }
-}
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
@@ -187,6 +142,7 @@ describe('what is refused when it is made', () => {
     ['a short key', { key: 'short' }, 'key'],
     ['endpoints that are none', { tokenEndpoints: ['http://auth.example/token'] }, 'tokenEndpoints'],
     ['endpoints that are no list', { tokenEndpoints: '/token' }, 'tokenEndpoints'],
+    ['a revoke that cannot be called', { revoke: 'https://auth.example/revoke' }, 'revoke'],
   ])('%s', (_what, options, name) => {
     const scope = new Scope()
     const made = (): unknown => scope.serve(options as ServeSessionOptions)

@@ -1,6 +1,7 @@
 // E1: which URLs lead to a token endpoint, however they are spelled, and what a page gets of its answers.
 import { describe, expect, it } from 'vitest'
 import { placeOf, withoutTokens } from '../../../src/service-worker/token-endpoint.ts'
+import { HELD } from '../../../src/tokens.ts'
 
 const place = (url: string): string => placeOf(new URL(url, 'https://auth.example'))
 
@@ -53,7 +54,10 @@ describe('an answer without its tokens', () => {
     init: ResponseInit = {},
   ): Promise<{ received: object[]; text: string; all: string }> => {
     const received: object[] = []
-    const response = await withoutTokens(new Response(body, init), async (answer) => void received.push(answer))
+    const response = await withoutTokens(new Response(body, init), async (answer) => {
+      received.push(answer)
+      return HELD
+    })
     const text = await response.text()
     return { received, text, all: text + JSON.stringify([...response.headers]) + response.status }
   }
@@ -71,6 +75,14 @@ describe('an answer without its tokens', () => {
     })
     expect(received).toEqual([answer])
     expect(JSON.parse(text)).toEqual({ expires_in: 5, user: { name: 'ada' }, held_by: 'service-worker' })
+  })
+
+  it('of an ID token shows what it says, and not what makes others believe it', async () => {
+    const told = async (token: string): Promise<unknown> =>
+      JSON.parse((await seen(JSON.stringify({ access_token: 'at-1', id_token: token }))).text).id_token
+    expect(await told('aGVhZA.Y2xhaW1z.c2lnbmF0dXJl')).toBe('aGVhZA.Y2xhaW1z.')
+    // What has no signature needs none to be believed; what is encrypted says nothing.
+    for (const token of ['aGVhZA.Y2xhaW1z.', 'a.b.c.d.e', 'a.b', 'opaque']) expect(await told(token)).toBeUndefined()
   })
 
   it.each([

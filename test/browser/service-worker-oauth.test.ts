@@ -1,0 +1,166 @@
+// relatch/oauth over relatch/service-worker: the page signs in at a certified authorization server, and the worker has the tokens.
+import type { Page } from 'puppeteer-core'
+import { expect, it } from 'vitest'
+import { type Bench, describeBrowsers } from './bench/browsers.ts'
+import {
+  arrives,
+  clickForPopup,
+  closed,
+  comeBack,
+  knock,
+  type OAuthApp,
+  openApp,
+  openTab,
+  PAGE,
+  press,
+  signInAt,
+  statusesOfCalls,
+  statusOfCall,
+} from './bench/oauth-app.ts'
+
+interface Start {
+  page: Page
+  /** Every answer of the authorization server that a page of this tab has read. */
+  read: string[]
+}
+
+/** A tab whose session is in the worker. */
+async function start(bench: Bench, app: OAuthApp): Promise<Start> {
+  const page = await openTab(bench, app)
+  expect(await page.evaluate(() => (api as unknown as { ready: Promise<string> }).ready)).toBe('worker')
+  const read: string[] = []
+  await page.exposeFunction('report', (text: string) => void read.push(text))
+  const listen = (issuer: string): void => {
+    const { fetch } = globalThis
+    globalThis.fetch = async (...args) => {
+      const response = await fetch(...args)
+      const copy = response.clone()
+      if (copy.url.startsWith(issuer)) await (globalThis as unknown as Reporting).report(await copy.text())
+      return response
+    }
+  }
+  await page.evaluateOnNewDocument(listen, app.provider.issuer)
+  await page.evaluate(listen, app.provider.issuer)
+  return { page, read }
+}
+interface Reporting {
+  report(text: string): Promise<void>
+}
+
+const statusOfSession = (page: Page): Promise<string> =>
+  page.evaluate(async () => {
+    // It waits until it is known whose session it is.
+    await api.tokens()
+    return api.snapshot().status
+  })
+
+/** The access tokens that the API was sent. */
+const tokensOf = (app: OAuthApp): Set<string> =>
+  new Set(app.api.requests.map(({ authorization }) => authorization.replace(/^\w+ /, '')).filter(Boolean))
+
+/** Whether there is a signature in it: of an access token, or of an ID token. */
+const SIGNED = /ey[\w-]+\.[\w-]+\.[\w-]{20}/
+
+describeBrowsers('relatch/oauth over a service worker', (bench) => {
+  it.each([{ isDpop: false }, { isDpop: true }])(
+    'signs in by redirect, steps up, signs out, and the page has no token: $isDpop',
+    async ({ isDpop }) => {
+      await using app = await openApp(bench, { isHeld: true, isDpop })
+      const { page, read } = await start(bench, app)
+      const revoked: string[] = []
+      const { intercept } = app.provider
+      app.provider.intercept = (request, response) => {
+        if (request.url === '/token/revocation' && request.method === 'POST') revoked.push(request.url)
+        return intercept?.(request, response) ?? false
+      }
+
+      await knock(page, '/orders')
+      await signInAt(page, { ago: 3600 })
+      expect(await comeBack(page)).toEqual({ returned: PAGE, address: '/callback' })
+      expect(await statusOfCall(page, '/orders')).toBe(200)
+      expect(await page.evaluate(async () => [await api.tokens(), api.snapshot().subject])).toEqual([null, 'alice'])
+
+      app.provider.expireAccessTokens()
+      expect(await statusesOfCalls(page, 20)).toEqual(Array(20).fill(200))
+      const granted = app.provider.tokenRequests.filter(({ status }) => status === 200)
+      expect(granted.map(({ grantType }) => grantType)).toEqual(['authorization_code', 'refresh_token'])
+
+      await page.goto(`${app.world.origin}${PAGE}`)
+      await arrives(page, () => 'returned' in globalThis)
+      await knock(page, '/transfer', 'POST')
+      await signInAt(page, { with: 'strong' })
+      expect((await comeBack(page)).returned).toBe(PAGE)
+      expect(await statusOfCall(page, '/transfer', 'POST')).toBe(200)
+
+      // Two exchanges, and nothing else that holds a token.
+      const exchanges = read.filter((text) => text.includes('held_by'))
+      expect(exchanges).toHaveLength(2)
+      expect(tokensOf(app).size).toBeGreaterThanOrEqual(3)
+      for (const token of tokensOf(app)) expect(read.join()).not.toContain(token)
+      expect(read.join()).not.toMatch(SIGNED)
+      expect(read.join()).not.toContain('"refresh_token":')
+
+      await page.evaluate(() => void oauth.signOut(api)).catch(() => {})
+      await arrives(page, () => document.title === 'Sign out?')
+      await press(page, '[name=logout]')
+      await arrives(page, () => location.pathname === '/signed-out' && 'returned' in globalThis)
+      expect(await statusOfSession(page)).toBe('signed-out')
+      // Both tokens, and none of them from the page.
+      await expect.poll(() => revoked.length).toBe(2)
+    },
+  )
+
+  it('signs in by popup: what waited goes on, and after a step-up too', async () => {
+    await using app = await openApp(bench, { isHeld: true, interaction: 'popup' })
+    const { page, read } = await start(bench, app)
+    await page.evaluate(() => inClick(() => statusOf('/orders')))
+    const popup = await clickForPopup(page)
+    await signInAt(popup)
+    expect(await page.evaluate(() => outcome)).toBe(200)
+    await closed(popup)
+
+    await page.evaluate(() => inClick(() => statusOf('/transfer', { method: 'POST' })))
+    const second = await clickForPopup(page)
+    await signInAt(second, { with: 'strong' })
+    expect(await page.evaluate(() => outcome)).toBe(200)
+    await closed(second)
+    expect(read.filter((text) => text.includes('held_by'))).toHaveLength(2)
+    expect(read.join()).not.toMatch(SIGNED)
+  })
+
+  it.each(['redirect', 'popup'] as const)(
+    'an ID token that is refused leaves no session in the worker: by %s',
+    async (interaction) => {
+      await using app = await openApp(bench, { isHeld: true, interaction })
+      const { page } = await start(bench, app)
+      // The code of another sign-in, with its nonce, would come like this.
+      await page.evaluateOnNewDocument(() => {
+        for (const key of location.pathname === '/callback' ? Object.keys(sessionStorage) : []) {
+          const item = sessionStorage.getItem(key) ?? ''
+          sessionStorage.setItem(key, item.replace(/"nonce":"./, '"nonce":"!'))
+        }
+      })
+      if (interaction === 'redirect') {
+        await knock(page, '/orders')
+        await signInAt(page)
+        expect((await comeBack(page)).returned).toBe('unusable-token-response')
+      } else {
+        await page.evaluate(() => {
+          const { open } = window
+          // The window is sent on by the page: its nonce is changed on the way.
+          window.open = (...args) => {
+            const popup = open(...args) as Window
+            const close = (): void => popup.close()
+            const replace = (url: string): void => popup.location.replace(url.replace(/nonce=./, 'nonce=!'))
+            return { close, location: { replace }, closed: false } as unknown as Window
+          }
+          inClick(() => statusOf('/orders'))
+        })
+        await signInAt(await clickForPopup(page))
+        expect(await page.evaluate(() => outcome)).toBe(401)
+      }
+      expect(app.provider.tokenRequests.map(({ status }) => status)).toEqual([200])
+      expect(await statusOfSession(page)).toBe('signed-out')
+    },
+  )
+})
