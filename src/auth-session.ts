@@ -1,7 +1,7 @@
 /** The session that an AuthFetch carries: what an app calls, and what it listens to. */
 import { abortable } from './coordination/abortable.ts'
 import { AuthError } from './errors.ts'
-import { type AuthEvents, Events, notify } from './events.ts'
+import { type AuthEvents, Events, Subscribers } from './events.ts'
 import { isExpiring, type Live, remainingMs } from './live.ts'
 import type { Settings } from './options.ts'
 import { refresh } from './pipeline/refresh.ts'
@@ -55,7 +55,7 @@ export class Session implements Members, Pipeline, ChangeListener {
   readonly shared: SharedSession
   readonly settings: Settings
   readonly events: Events = new Events()
-  #subscribers: Set<() => void> | null = null
+  readonly #subscribers = new Subscribers()
   /** What the subscribers were last told of. */
   #seen: SessionSnapshot | null = null
 
@@ -67,11 +67,11 @@ export class Session implements Members, Pipeline, ChangeListener {
 
   onChange(change: Change): void {
     if (change.event !== 'status') this.events.emit(change.event, change.payload as never)
-    if (this.#subscribers === null) return
+    if (this.#seen === null) return
     const snapshot = this.shared.snapshot()
     if (snapshot === this.#seen) return
     this.#seen = snapshot
-    for (const subscriber of [...this.#subscribers]) notify(subscriber)
+    this.#subscribers.tell()
   }
 
   async signIn(tokens: Parameters<AuthSession['signIn']>[0]): Promise<void> {
@@ -126,14 +126,8 @@ export class Session implements Members, Pipeline, ChangeListener {
   }
 
   subscribe(listener: () => void): () => void {
-    if (this.#subscribers === null) {
-      this.#subscribers = new Set()
-      this.#seen = this.shared.snapshot()
-    }
-    const subscribers = this.#subscribers
-    const entry = (): void => listener()
-    subscribers.add(entry)
-    return () => void subscribers.delete(entry)
+    this.#seen ??= this.shared.snapshot()
+    return this.#subscribers.add(listener)
   }
 
   on<E extends keyof AuthEvents>(event: E, listener: (payload: AuthEvents[E]) => void): () => void {
@@ -142,7 +136,8 @@ export class Session implements Members, Pipeline, ChangeListener {
 
   dispose(): void {
     this.shared.detach(this)
-    this.#subscribers = null
+    this.#seen = null
+    this.#subscribers.clear()
     this.events.clear()
   }
 }

@@ -73,6 +73,29 @@ export function notify<T extends unknown[]>(listener: (...args: T) => unknown, .
   }
 }
 
+/** Those who are told that something has changed, and not what. */
+export class Subscribers {
+  /** Made by the first: a server has thousands of sessions that nobody follows. */
+  #all: Set<() => void> | null = null
+
+  /** @returns what ends it */
+  add(subscriber: () => void): () => void {
+    // Wrapped, as a listener is.
+    const entry = (): void => subscriber()
+    this.#all ??= new Set()
+    const all = this.#all.add(entry)
+    return () => void all.delete(entry)
+  }
+
+  tell(): void {
+    for (const entry of [...(this.#all ?? [])]) notify(entry)
+  }
+
+  clear(): void {
+    this.#all = null
+  }
+}
+
 export class Events {
   /** Made by the first listener: a server has thousands of sessions that nobody listens to. */
   #listeners: Map<string, Set<(payload: never) => void>> | null = null

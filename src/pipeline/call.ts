@@ -2,6 +2,7 @@
 import type { AuthError } from '../errors.ts'
 import type { Tell } from '../events.ts'
 import { type Replay, replayOf } from '../http/replay.ts'
+import { isRequest, signalOf } from '../http/request.ts'
 import type { Settings } from '../options.ts'
 import type { Denial, LoginNeed, RequestSummary, StepUpNeed } from '../ports.ts'
 
@@ -45,10 +46,6 @@ export interface Call {
   summary: RequestSummary | null
 }
 
-/** By shape, because a Request may be another realm's or another package's. */
-export const isRequest = (value: unknown): value is Request =>
-  typeof value === 'object' && value !== null && 'clone' in value && 'headers' in value && 'url' in value
-
 /** An init that inherits nothing: a polluted `Object.prototype` must not become part of a request (O4). */
 class OwnInit {}
 Object.setPrototypeOf(OwnInit.prototype, null)
@@ -85,8 +82,7 @@ export function openCall(
     rest,
     headers,
     hasHeaders: theirs !== undefined,
-    // null takes a Request's signal away; undefined leaves it.
-    signal: init.signal === undefined ? request?.signal : init.signal,
+    signal: signalOf(request, init),
     replay,
     failedLogins,
     sends: 0,

@@ -10,6 +10,7 @@ import { type Challenge, challengesOf } from '../http/challenge.ts'
 import { jsonObject } from '../http/json.ts'
 import { pageUrl } from '../http/origins.ts'
 import { replayOf } from '../http/replay.ts'
+import { signalOf } from '../http/request.ts'
 import { expected, ownOptions } from '../option-check.ts'
 import type { AuthScheme } from '../ports.ts'
 import { own } from '../tokens.ts'
@@ -111,7 +112,7 @@ export function dpop(options: DpopOptions = {}): DpopScheme {
       // Somebody further out has proved it already: a client at the token endpoint, called by a refresher.
       if (new Headers(init?.headers ?? request?.headers).has('dpop')) return transport(input, init)
       const url = locate(request?.url ?? String(input), pageUrl())
-      const signal = init?.signal ?? request?.signal
+      const signal = signalOf(request, init)
       const method = init?.method ?? request?.method ?? 'GET'
       const replay = replayOf(request, init?.body, REPLAY_BYTES)
       /** Whether the answer asks for the nonce that it brought. */

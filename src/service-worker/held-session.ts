@@ -7,8 +7,9 @@ import { type AuthFetch, createAuthFetch } from '../auth-fetch.ts'
 import { carrying, type Members } from '../auth-session.ts'
 import { within } from '../clock.ts'
 import { abortable } from '../coordination/abortable.ts'
-import { type AuthEvents, Events, notify } from '../events.ts'
+import { type AuthEvents, Events, Subscribers } from '../events.ts'
 import { jsonObject } from '../http/json.ts'
+import { signalOf } from '../http/request.ts'
 import type { AuthFetchOptions } from '../options.ts'
 import { isSameSnapshot, sharedSession } from '../pipeline/shared-session.ts'
 import type { AuthScheme, LoginResult, SessionSnapshot, StoredSession, TokenSet, TokenStore } from '../ports.ts'
@@ -60,8 +61,7 @@ function transportOf(connection: Connection, given: typeof fetch | undefined): t
     await within(connection.look(), LOOK_MS, () => undefined).catch(() => {})
   }
   return async (...args) => {
-    const [input, init] = args
-    const signal = init?.signal ?? (input instanceof Request ? input.signal : undefined)
+    const signal = signalOf(...args)
     const control = connection.control()
     if (control) await abortable(control, signal).catch(() => signal?.throwIfAborted())
     const response = await transport(...args)
@@ -124,7 +124,7 @@ class HeldSession implements Members {
   readonly #core: AuthFetch
   readonly #mirror: Mirror
   readonly #events = new Events()
-  readonly #subscribers = new Set<() => void>()
+  readonly #subscribers = new Subscribers()
   #snapshot: SessionSnapshot
 
   constructor(connection: Connection, core: AuthFetch, mirror: Mirror) {
@@ -182,9 +182,7 @@ class HeldSession implements Members {
   }
 
   subscribe(listener: () => void): () => void {
-    const entry = (): void => listener()
-    this.#subscribers.add(entry)
-    return () => void this.#subscribers.delete(entry)
+    return this.#subscribers.add(listener)
   }
 
   on<E extends keyof AuthEvents>(event: E, listener: Listener<E>): () => void {
@@ -202,7 +200,6 @@ class HeldSession implements Members {
 
   #notify(): void {
     const before = this.#snapshot
-    if (this.snapshot() === before) return
-    for (const subscriber of [...this.#subscribers]) notify(subscriber)
+    if (this.snapshot() !== before) this.#subscribers.tell()
   }
 }

@@ -5,7 +5,8 @@
 import { type AuthFetch, createAuthFetch } from '../auth-fetch.ts'
 import { carrying, type Members } from '../auth-session.ts'
 import { abortable } from '../coordination/abortable.ts'
-import { type AuthEvents, notify } from '../events.ts'
+import { type AuthEvents, Subscribers } from '../events.ts'
+import { signalOf } from '../http/request.ts'
 import { expected, ownOptions } from '../option-check.ts'
 import { type AuthFetchOptions, OPTIONS, readOptions } from '../options.ts'
 import type { SessionSnapshot, TokenSet } from '../ports.ts'
@@ -96,7 +97,7 @@ class EitherSession implements Members {
   #ready: Promise<AuthFetch>
   #chosen: AuthFetch | null = null
   #isDisposed = false
-  readonly #subscribers = new Set<() => void>()
+  readonly #subscribers = new Subscribers()
   /** What was asked to be told, of whichever session is chosen. */
   readonly #listening = new Set<(chosen: AuthFetch) => void>()
 
@@ -111,9 +112,9 @@ class EitherSession implements Members {
 
   #choose(chosen: AuthFetch): AuthFetch {
     this.#chosen = chosen
-    chosen.subscribe(() => this.#notify())
+    chosen.subscribe(() => this.#subscribers.tell())
     for (const listen of this.#listening) listen(chosen)
-    if (chosen.snapshot().status !== 'signed-out') this.#notify()
+    if (chosen.snapshot().status !== 'signed-out') this.#subscribers.tell()
     if (this.#isDisposed) chosen.dispose()
     return chosen
   }
@@ -135,10 +136,8 @@ class EitherSession implements Members {
 
   fetch(...args: Parameters<typeof fetch>): Promise<Response> {
     if (this.#chosen) return this.#chosen(...args)
-    const [input, init] = args
-    const signal = init?.signal ?? (input instanceof Request ? input.signal : undefined)
     const call = captured(...args)
-    return abortable(this.#ready, signal).then((chosen) => chosen(...call))
+    return abortable(this.#ready, signalOf(...args)).then((chosen) => chosen(...call))
   }
 
   async signIn(tokens: Parameters<Members['signIn']>[0]): Promise<void> {
@@ -162,9 +161,7 @@ class EitherSession implements Members {
   }
 
   subscribe(listener: () => void): () => void {
-    const entry = (): void => listener()
-    this.#subscribers.add(entry)
-    return () => void this.#subscribers.delete(entry)
+    return this.#subscribers.add(listener)
   }
 
   on<E extends keyof AuthEvents>(event: E, listener: (payload: AuthEvents[E]) => void): () => void {
@@ -185,9 +182,5 @@ class EitherSession implements Members {
     this.#subscribers.clear()
     this.#listening.clear()
     this.#chosen?.dispose()
-  }
-
-  #notify(): void {
-    for (const subscriber of [...this.#subscribers]) notify(subscriber)
   }
 }

@@ -111,7 +111,7 @@ describe('the names', () => {
 
   it('come with the version of this package', () => {
     const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string }
-    expect(readFileSync('src/adapters/otel.ts', 'utf8')).toContain(`const VERSION = '${version}'`)
+    expect(readFileSync('src/adapters/otel-meters.ts', 'utf8')).toContain(`const VERSION: string = '${version}'`)
   })
 })
 

@@ -117,7 +117,7 @@ describe('docs/server-side.md', () => {
     const named = [...page.matchAll(/^\| (`\w+`(?:, `\w+`)*) \|/gm)].flatMap(
       ([, names = '']) => names.match(/\w+/g) ?? [],
     )
-    expect(named.toSorted()).toEqual(membersOf('src/stores/cookies.ts', 'CookieSessionsOptions').toSorted())
+    expect(named.toSorted()).toEqual(membersOf('src/coordination/cookie-options.ts', 'CookieSessionsOptions').toSorted())
   })
 })
 
