@@ -49,7 +49,15 @@ const QUESTIONS = [
   'dump',
 ]
 const questions = QUESTIONS.flatMap((ask) =>
-  ['', 'x'].map((nonce) => ({ relatch: 1, ask, type: ask, nonce, held: nonce, tokens: { accessToken: '' }, isUncontrolled: true })),
+  ['', 'x'].map((nonce) => ({
+    relatch: 1,
+    ask,
+    type: ask,
+    nonce,
+    held: nonce,
+    tokens: { accessToken: '' },
+    isUncontrolled: true,
+  })),
 )
 
 /** All records of all databases, and what each key in them makes of each of them. */
@@ -158,10 +166,13 @@ const ways = {
       'relatch:indexeddb:relatch',
     ]
     const loot = []
-    const channels = names.map((name) =>
-      Object.assign(new BroadcastChannel(name), { onmessage: (e) => loot.push(e.data) }),
-    )
+    const channels = names.map((name) => new BroadcastChannel(name))
+    const told = new Promise((resolve) => {
+      for (const channel of channels) channel.onmessage = ({ data }) => resolve(loot.push(data))
+    })
     await settled(globalThis.api.refresh())
+    // The hint may come after the answer.
+    await Promise.race([told, new Promise((resolve) => setTimeout(resolve, 2000))])
     for (const channel of channels) channel.close()
     return loot
   },
