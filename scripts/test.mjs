@@ -1,5 +1,11 @@
-// `npm test`: every check there is, but for the clients of test/clients, which have a command of their own.
+// `npm test`: every check there is, but for what has a command of its own (clients, frameworks, runtimes). `-- --full` leaves out
+// nothing of the tests (test/helpers/extent.ts).
 import { runChecks } from './checks.mjs'
+
+const isFull = process.argv.includes('--full')
+process.env.FULL = isFull ? '1' : ''
+if (!isFull)
+  console.log('Left out: Firefox, WebKit, and most rounds of each race. `npm test -- --full` runs them, as CI does.')
 
 const report = 'build/test-report.json'
 runChecks(report, {

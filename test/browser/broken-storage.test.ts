@@ -4,10 +4,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { Browser, LaunchOptions } from 'puppeteer-core'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import type { SessionSnapshot } from '../../src/index.ts'
 import type { AuthServer } from '../../src/testing/index.ts'
-import { describeEveryBrowser, type Tab } from './bench/browsers.ts'
+import { describeEveryBrowser, describeIn, type Tab } from './bench/browsers.ts'
 import { BROWSERS, type BrowserName, launch } from './bench/launch.ts'
 import { openWorld, type World } from './bench/page-server.ts'
 import { STORES, type StoreName } from './bench/stores.ts'
@@ -286,41 +286,43 @@ const BLOCKED: Record<BrowserName, (folder: string) => LaunchOptions> = {
   firefox: () => ({ extraPrefsFirefox: { 'network.cookie.cookieBehavior': 2 } }),
 }
 
-describe.each(BROWSERS)('a browser whose user has blocked all storage (%s)', (name) => {
-  let folder: string
-  let browser: Browser
-  let tab: Tab
-  let world: World
-  const reports: unknown[] = []
-  beforeAll(async () => {
-    folder = mkdtempSync(path.join(tmpdir(), 'relatch-'))
-    browser = await launch(name, BLOCKED[name](folder))
-    world = await openWorld()
-    const page = await browser.newPage()
-    page.on('console', (message) => {
-      // Chromium's own line for each 401.
-      if (!message.text().startsWith('Failed to load resource')) reports.push(message.text())
+for (const name of BROWSERS) {
+  describeIn(name)(`a browser whose user has blocked all storage (${name})`, () => {
+    let folder: string
+    let browser: Browser
+    let tab: Tab
+    let world: World
+    const reports: unknown[] = []
+    beforeAll(async () => {
+      folder = mkdtempSync(path.join(tmpdir(), 'relatch-'))
+      browser = await launch(name, BLOCKED[name](folder))
+      world = await openWorld()
+      const page = await browser.newPage()
+      page.on('console', (message) => {
+        // Chromium's own line for each 401.
+        if (!message.text().startsWith('Failed to load resource')) reports.push(message.text())
+      })
+      page.on('pageerror', (error) => reports.push(String(error)))
+      await page.goto(`${world.origin}/page`)
+      tab = page
     })
-    page.on('pageerror', (error) => reports.push(String(error)))
-    await page.goto(`${world.origin}/page`)
-    tab = page
-  })
-  afterAll(async () => {
-    await browser.close()
-    await world.server.close()
-    rmSync(folder, { recursive: true })
-  })
+    afterAll(async () => {
+      await browser.close()
+      await world.server.close()
+      rmSync(folder, { recursive: true })
+    })
 
-  it.each(STORES)('S2 %s', async (store) => {
-    const isBlocked = await tab.evaluate(() => {
-      try {
-        return localStorage === undefined
-      } catch (error) {
-        return error instanceof DOMException && error.name === 'SecurityError'
-      }
+    it.each(STORES)('S2 %s', async (store) => {
+      const isBlocked = await tab.evaluate(() => {
+        try {
+          return localStorage === undefined
+        } catch (error) {
+          return error instanceof DOMException && error.name === 'SecurityError'
+        }
+      })
+      expect(isBlocked).toBe(true)
+      expect(await liveThrough(tab, world.server, store)).toEqual({ ...GOOD, failures: ONE_FAILURE })
+      expect(reports).toEqual([])
     })
-    expect(isBlocked).toBe(true)
-    expect(await liveThrough(tab, world.server, store)).toEqual({ ...GOOD, failures: ONE_FAILURE })
-    expect(reports).toEqual([])
   })
-})
+}

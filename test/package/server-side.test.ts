@@ -117,7 +117,9 @@ describe('docs/server-side.md', () => {
     const named = [...page.matchAll(/^\| (`\w+`(?:, `\w+`)*) \|/gm)].flatMap(
       ([, names = '']) => names.match(/\w+/g) ?? [],
     )
-    expect(named.toSorted()).toEqual(membersOf('src/coordination/cookie-options.ts', 'CookieSessionsOptions').toSorted())
+    expect(named.toSorted()).toEqual(
+      membersOf('src/coordination/cookie-options.ts', 'CookieSessionsOptions').toSorted(),
+    )
   })
 })
 

@@ -2,6 +2,7 @@
 // too late, and does no harm.
 import { beforeAll, expect, it } from 'vitest'
 import type { StoredSession } from '../../src/index.ts'
+import { times } from '../helpers/extent.ts'
 import { describeSideBySide } from './bench/bench.ts'
 import type { Child } from './bench/children.ts'
 import { firstAt, inLanes, type Lane } from './bench/lanes.ts'
@@ -10,6 +11,8 @@ import type { Stage } from './bench/protocol.ts'
 const LANES = 10
 const PAIR = { children: 2, refreshTimeoutMs: 1500, refreshRetries: 0 }
 const GOOD = [200, 200]
+/** How often each is stopped. */
+const [REFUSALS, UNSENT, UNWRITTEN] = [times(25, 8), times(50, 12), times(20, 6)]
 
 /** A timer is too coarse: to Redis a write is one message. */
 function idle(ms: number): void {
@@ -41,17 +44,17 @@ async function stopAt(
 }
 
 describeSideBySide('stopped', (bench) => {
-  it('C2 a write that was stopped, before or inside, is refused if somebody else has written: 50 of 50', async () => {
+  it(`C2 a write that was stopped, before or inside, is refused if somebody else has written: ${2 * REFUSALS} of ${2 * REFUSALS}`, async () => {
     const { children, store } = await bench.lane({ children: 1 })
     const [child] = children as [Child]
     const refused = { before: 0, inside: 0 }
-    for (let round = 0; refused.before + refused.inside < 50 && round < 500; round++) {
+    for (let round = 0; refused.before + refused.inside < 2 * REFUSALS && round < 20 * REFUSALS; round++) {
       const stored = (await child.ask('readStore')) as StoredSession
       const [early, late] = [successor(stored, `early-${round}`), successor(stored, `late-${round}`)]
       await child.ask('pauseAt', 'writing')
       const answer = child.ask('writeStore', late, stored.version)
       await child.reaches('writing')
-      const where = refused.before < 25 ? 'before' : 'inside'
+      const where = refused.before < REFUSALS ? 'before' : 'inside'
       if (where === 'inside') {
         child.goOn()
         idle(3 * Math.random() ** 2)
@@ -65,7 +68,7 @@ describeSideBySide('stopped', (bench) => {
       expect(await store.read()).toEqual(hasWritten ? early : late)
       if (hasWritten) refused[where]++
     }
-    expect(refused).toEqual({ before: 25, inside: 25 })
+    expect(refused).toEqual({ before: REFUSALS, inside: REFUSALS })
   })
 
   let lanes: Lane[]
@@ -73,10 +76,10 @@ describeSideBySide('stopped', (bench) => {
     lanes = await bench.lanes(LANES, PAIR)
   })
 
-  it('C2 a holder that was stopped before it sent its refresh token sends none, and takes over what others got: 50 of 50', async () => {
+  it(`C2 a holder that was stopped before it sent its refresh token sends none, and takes over what others got: ${UNSENT} of ${UNSENT}`, async () => {
     const STAGES: Stage[] = ['locked', 'read', 'asking']
     const perfect = { all: [GOOD, GOOD], differentTokens: 1, refreshAttempts: 1, refreshes: 1, reuses: 0 }
-    await inLanes(lanes, 50, async (lane, round) => {
+    await inLanes(lanes, UNSENT, async (lane, round) => {
       const stage = STAGES[round % STAGES.length] as Stage
       const { holder, late, answers } = await stopAt(stage, lane)
       // It wakes up with this in its ears, before any of its timers.
@@ -94,8 +97,8 @@ describeSideBySide('stopped', (bench) => {
     })
   })
 
-  it('C2 a holder that was stopped before it wrote what it got does not undo what others did: 20 of 20', async () => {
-    await inLanes(lanes, 20, async (lane) => {
+  it(`C2 a holder that was stopped before it wrote what it got does not undo what others did: ${UNWRITTEN} of ${UNWRITTEN}`, async () => {
+    await inLanes(lanes, UNWRITTEN, async (lane) => {
       const { holder, late, answers } = await stopAt('writing', lane)
       // What the server had rotated to is nowhere but in the memory of a process that does not run.
       expect(answers).toEqual([[401, 401]])

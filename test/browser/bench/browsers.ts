@@ -5,6 +5,7 @@
 import type { Browser, ConsoleMessage, Page } from 'puppeteer-core'
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { AuthServerOptions } from '../../../src/testing/index.ts'
+import { isFull } from '../../helpers/extent.ts'
 import { launchWebKit, type WebKitTab } from '../webkit-driver.ts'
 import { BROWSERS, type BrowserName, launch } from './launch.ts'
 import { openWorld, type World } from './page-server.ts'
@@ -31,10 +32,14 @@ export interface Bench extends AnyBench<Page> {
   discard(): void
 }
 
+/** `describe` for what needs that browser. */
+export const describeIn = (name: AnyBench['name']): typeof describe.skip =>
+  isFull || name === 'chrome' ? describe : describe.skip
+
 /** Runs the same tests in Chromium, Firefox and WebKit. */
 export function describeEveryBrowser(title: string, define: (bench: AnyBench) => void): void {
-  describe.each(BROWSERS)(`${title} (%s)`, (name) => define(useBrowser(name)))
-  describe(`${title} (webkit)`, () => define(useDriver('webkit', (pools) => pools.webkit).bench))
+  describeBrowsers(title, define)
+  describeIn('webkit')(`${title} (webkit)`, () => define(useDriver('webkit', (pools) => pools.webkit).bench))
 }
 
 /** Runs the same tests in Chromium and Firefox with all that puppeteer can do, or in the one that is named. */
@@ -43,7 +48,7 @@ export function describeBrowsers(
   define: (bench: Bench) => void,
   names: readonly BrowserName[] = BROWSERS,
 ): void {
-  describe.each(names)(`${title} (%s)`, (name) => define(useBrowser(name)))
+  for (const name of names) describeIn(name)(`${title} (${name})`, () => define(useBrowser(name)))
 }
 
 /** What was opened, by whom: a test, or all of them. */
