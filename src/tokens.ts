@@ -124,10 +124,10 @@ const invalidToken = (): AuthError =>
   new AuthError('invalid-token', 'Expected an access token of b64token characters (RFC 6750 section 2.1)')
 
 /** Stands in a token endpoint's answer for the tokens that a service worker has kept: `signIn` takes it in their place. */
-export const HELD = { held_by: 'service-worker' } as const
+export const KEPT = { held_by: 'service-worker' } as const
 
-export const isHeld = (value: unknown): boolean =>
-  typeof value === 'object' && value !== null && own(value, 'held_by') === HELD.held_by
+export const isKept = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && own(value, 'held_by') === KEPT.held_by
 
 /** Tokens as they came from a caller or a refresher, and whether their lifetime counts from now or is only an instant. */
 export interface ReceivedTokens {

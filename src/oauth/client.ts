@@ -93,15 +93,17 @@ export function oauthClient(options: OAuthClientOptions): OAuthClient {
   const redirects = new Redirects(settings, protocol)
   let callback: { href: string; work: Promise<{ returnTo: string }> } | null = null
 
-  const inPopup = (popup: Window, given: SignInOptions, signal?: AbortSignal): Promise<TokenResponse | null> =>
-    popupTokens({ settings, protocol, popup }, given, signal)
+  const inPopup = (
+    popup: Window,
+    given: SignInOptions,
+    { signal, ready }: { signal?: AbortSignal; ready?: SessionOfApp['ready'] },
+  ): Promise<TokenResponse | null> => popupTokens({ settings, protocol, popup, ready }, given, signal)
 
   const signIn = async (session: SessionOfApp, given: SignInOptions, cause?: Cause): Promise<void> => {
     if ((given.interaction ?? settings.interaction) === 'redirect') return redirects.leave(given, cause)
     const popup = openPopup()
     if (popup === null) throw blocked()
-    await session.ready
-    const tokens = await inPopup(popup, given)
+    const tokens = await inPopup(popup, given, session)
     if (tokens !== null) await session.signIn(tokens)
   }
 
@@ -132,7 +134,7 @@ export function oauthClient(options: OAuthClientOptions): OAuthClient {
       if (need.signal.aborted) return null
       if (settings.interaction === 'redirect') return redirects.leaveFor(need, {}, 'login')
       const popup = openPopup()
-      if (popup !== null) return inPopup(popup, { returnTo: need.returnTo }, need.signal)
+      if (popup !== null) return inPopup(popup, { returnTo: need.returnTo }, need)
       // Blocked, for there was no click: the requests stay parked for a `signIn` that comes from one.
       return hasPopups() ? new Promise((resolve) => whenAborted(need.signal, () => resolve(null))) : null
     },
@@ -144,12 +146,14 @@ export function oauthClient(options: OAuthClientOptions): OAuthClient {
           return redirects.leaveFor({ returnTo: currentPage(), signal }, given, 'step-up')
         }
         const popup = openPopup()
-        return popup && inPopup(popup, given, signal)
+        return popup && inPopup(popup, given, { signal })
       })
     },
     signIn: async (session, given = {}) => signIn(session, readSignIn(given)),
     async requestScopes(session, scopes, given = {}) {
       const asked = readSignIn({ ...given, scopes: joinScopes(scopes, given.scopes) })
+      // A popup is opened in the click: then there is no time to ask.
+      if ((asked.interaction ?? settings.interaction) === 'redirect') await session.ready
       const wanted = { ...asked, scopes: joinScopes(session.snapshot().scope, asked.scopes) }
       const key = wanted.scopes.join(' ')
       return scopeRequests.join(key, undefined, () => signIn(session, wanted, `scopes ${key}`))
@@ -169,7 +173,7 @@ export function oauthClient(options: OAuthClientOptions): OAuthClient {
     },
     deviceLogin: (onCode) => async (need) => deviceLogin(protocol, onCode, need?.signal),
     signOut: async (session, given = {}) => signOut(settings, protocol, { session, options: given }),
-    revoke: (tokens) => revoke(settings, protocol, tokens),
+    revoke: async (tokens) => revoke(settings, protocol, tokens),
     metadata: () => protocol.metadata(),
   }
 }

@@ -37,6 +37,14 @@ export function openPopup(): Window | null {
   return popup
 }
 
+interface PopupSignIn {
+  settings: Settings
+  protocol: Protocol
+  popup: Window
+  /** Awaited before the code is traded. */
+  ready?: Promise<unknown> | undefined
+}
+
 /**
  * Signs in, in a window that is open.
  *
@@ -44,7 +52,7 @@ export function openPopup(): Window | null {
  * @throws AuthError `callback-refused`, `authorization-failed`, `unusable-token-response` or `metadata-refused`
  */
 export async function popupTokens(
-  { settings, protocol, popup }: { settings: Settings; protocol: Protocol; popup: Window },
+  { settings, protocol, popup, ready }: PopupSignIn,
   options: SignInOptions,
   signal?: AbortSignal,
 ): Promise<TokenResponse | null> {
@@ -52,6 +60,7 @@ export async function popupTokens(
     // It stays here, in memory: the window brings nothing but the answer.
     const { url, transaction } = await authorizationRequest(settings, protocol, { options, statePrefix: POPUP })
     const query = await popupAnswer(popup, url, { state: transaction.state, signal })
+    await ready
     return query && (await exchanged(protocol, query, transaction))
   } finally {
     popup.close()

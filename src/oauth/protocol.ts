@@ -9,7 +9,7 @@ import { AuthError, type AuthErrorCode, isAuthError, oauthErrorOf } from '../err
 import { jwtClaims } from '../http/jwt.ts'
 import { expected } from '../option-check.ts'
 import type { DpopScheme } from '../schemes/dpop.ts'
-import { HELD, isHeld, own, type TokenResponse, type TokenSet } from '../tokens.ts'
+import { isKept, KEPT, own, type TokenResponse, type TokenSet } from '../tokens.ts'
 import {
   authorizationFailed,
   failureOf,
@@ -265,7 +265,10 @@ export class Protocol {
     return { server, response, text }
   }
 
-  /** Asks for tokens; what the endpoint answered, where there is a usable access token in it, or is kept. Its ID token is not yet judged. */
+  /**
+   * Asks for tokens; what the endpoint answered, where there is a usable access token in it, or is kept. Its ID token is not yet
+   * judged.
+   */
   async #tokens(
     code: AuthErrorCode,
     via: Via,
@@ -325,9 +328,9 @@ const using = (transport: typeof fetch): Options =>
 
 const AS_JSON: ResponseInit = { headers: { 'content-type': 'application/json' } }
 
-/** A page sees no access token where a service worker has kept it (`HELD`); the rest is checked all the same. */
+/** A page sees no access token where a service worker has kept it (`KEPT`); the rest is checked all the same. */
 const asResponse = (members: Members): Response =>
-  new Response(JSON.stringify(isHeld(members) ? { access_token: HELD.held_by, ...members } : members), AS_JSON)
+  new Response(JSON.stringify(isKept(members) ? { access_token: KEPT.held_by, ...members } : members), AS_JSON)
 
 function withoutIdToken({ id_token: _, ...tokens }: TokenResponse): TokenResponse {
   return tokens as TokenResponse

@@ -84,12 +84,15 @@ export class Redirects {
     const state = stateOf(back)
     const transaction = taken(this.#settings, this.#transactions, state)
     const waiter = this.#waiting.get(state)
+    let isSpent = false
     try {
       const tokens = await exchanged(this.#protocol, back.searchParams, transaction)
+      // A code that is sent twice costs the tokens that it brought (RFC 6749 §4.1.2).
+      isSpent = true
       if (!waiter?.isStepUp) await signIn(tokens)
       waiter?.end(waiter.isStepUp ? tokens : null)
     } catch (error) {
-      if (isAuthError(error) && error.retryable) {
+      if (isAuthError(error) && error.retryable && !isSpent) {
         this.#transactions.restore(transaction)
         throw error
       }

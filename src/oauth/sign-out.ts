@@ -65,7 +65,7 @@ export async function signOut(
  * @returns whether the server confirmed it for the token that renews the session, in time
  */
 export function revoke(settings: Settings, protocol: Protocol, tokens: TokenSet): Promise<boolean> {
-  const { accessToken, refreshToken } = tokens
+  const { accessToken, refreshToken } = { __proto__: null, ...tokens } as TokenSet
   const revokeBoth = async (via: Via): Promise<boolean> => {
     const isRenewalRevoked = refreshToken !== undefined && (await protocol.revoke(refreshToken, 'refresh_token', via))
     const isAccessRevoked = await protocol.revoke(accessToken, 'access_token', via)

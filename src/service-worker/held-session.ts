@@ -13,12 +13,12 @@ import { signalOf } from '../http/request.ts'
 import type { AuthFetchOptions } from '../options.ts'
 import { isSameSnapshot, sharedSession } from '../pipeline/shared-session.ts'
 import type { AuthScheme, LoginResult, SessionSnapshot, StoredSession, TokenSet, TokenStore } from '../ports.ts'
-import { isHeld, receiveTokens } from '../tokens.ts'
+import { isKept, receiveTokens } from '../tokens.ts'
 import type { Connection } from './connection.ts'
 import { confirmation, ERROR_HEADER, type ErrorParts, errorOf, type Question, TOLD_EVENTS } from './protocol.ts'
 
 /** Stands where a token would, so that the session has a subject; no scheme sends it. */
-const HELD = 'held-by-the-service-worker'
+const STAND_IN = 'held-by-the-service-worker'
 /** How long a 401 waits to hear what the worker knows. */
 const LOOK_MS = 1_000
 
@@ -85,11 +85,12 @@ class Mirror implements TokenStore {
   }
 
   read(): StoredSession | null {
-    const { sessionId, ended } = this.#connection.state()
+    const { sessionId, ended, snapshot } = this.#connection.state()
     if (sessionId === null) {
       // One that was refused, or lost with its worker, stays: its 401s ask for a login. One that was signed out does not (R12).
       if (ended === 'requested' || ended === 'elsewhere') this.#shown = null
-    } else if (sessionId !== this.#shown?.sessionId) this.#show(sessionId)
+    } else if (sessionId !== this.#shown?.sessionId || snapshot.scope !== this.#shown.tokens?.scope)
+      this.#show(sessionId)
     return this.#shown
   }
 
@@ -110,9 +111,11 @@ class Mirror implements TokenStore {
   }
 
   #show(sessionId: string): void {
-    const { subject } = this.#connection.state().snapshot
+    const { subject, scope } = this.#connection.state().snapshot
     const version = ++this.#count
-    const tokens: TokenSet = { accessToken: `${HELD}-${version}`, ...(subject !== undefined && { subject }) }
+    const tokens: TokenSet = { accessToken: `${STAND_IN}-${version}` }
+    if (subject !== undefined) tokens.subject = subject
+    if (scope !== undefined) tokens.scope = scope
     this.#shown = { sessionId, version, tokens }
   }
 }
@@ -149,7 +152,7 @@ class HeldSession implements Members {
    * @param isStepUp whether it is the same session, only surer of its user
    */
   async enter(tokens: unknown, isStepUp: boolean): Promise<void> {
-    const question: Question = isHeld(tokens)
+    const question: Question = isKept(tokens)
       ? confirmation(tokens as object, isStepUp)
       : { ask: 'sign-in', ...receiveTokens(tokens), isStepUp }
     await this.#connection.ask(question)

@@ -7,7 +7,7 @@ import { type AuthError, isAuthError } from '../errors.ts'
 import type { Settings } from '../options.ts'
 import { ERROR_HEADER, partsOf } from './protocol.ts'
 import type { SignIns } from './sign-ins.ts'
-import { placeOf, withoutTokens } from './token-endpoint.ts'
+import { placeOf, type Receive, withoutTokens } from './token-endpoint.ts'
 
 export interface InterceptOptions {
   readonly settings: Pick<Settings, 'isOurs' | 'transport'>
@@ -29,17 +29,21 @@ export function interceptor(
 ): Intercept {
   const endpoints = new Set(tokenEndpoints.map(placeOf))
   const isTokens = (url: URL): boolean => endpoints.has(placeOf(url))
-  const answered = async (sending: Promise<Response>): Promise<Response> => {
-    const receive = signIns.expect()
+  const answered = async (sending: Promise<Response>, asked?: Receive): Promise<Response> => {
+    const receive = asked ?? signIns.expect()
     try {
       const response = await sending
-      // A redirect may lead there as well.
-      const hasTokens = endpoints.size > 0 && response.url !== '' && isTokens(new URL(response.url))
+      // A redirect may lead there as well, and one from there changes nothing.
+      const hasTokens = asked || (endpoints.size > 0 && response.url !== '' && isTokens(new URL(response.url)))
       return hasTokens ? await withoutTokens(response, receive) : response
     } catch (error) {
       if (isAuthError(error)) return refusal(error, mark)
       throw error
     }
+  }
+  const traded = (request: Request): Promise<Response> => {
+    const receive = signIns.expect(grantTypeOf(request.clone()))
+    return answered(transport(asJson(request)), receive)
   }
   const recovered = (request: Request): Promise<Response> => {
     // A Request that is made of another one and an init forgets where it came from.
@@ -51,7 +55,7 @@ export function interceptor(
     const url = new URL(request.url)
     const isReading = method === 'GET' || method === 'HEAD'
     // Before all else, and a form posted into a frame too: that is a navigation, and a script can read what it shows.
-    if (isTokens(url) && !(mode === 'navigate' && isReading)) return answered(transport(asJson(request)))
+    if (isTokens(url) && !(mode === 'navigate' && isReading)) return traded(request)
     if (isLeftAlone(request)) return null
     if (!isOurs(url)) {
       // It may be redirected to a token endpoint, and read there.
@@ -76,6 +80,13 @@ const isLeftAlone = ({ mode, cache, destination }: Request): boolean =>
 
 /** It comes with credentials of its own, or asks for none. */
 const isCallers = ({ headers, credentials }: Request): boolean => headers.has('authorization') || credentials === 'omit'
+
+/** Of a request of OAuth; null of any other. */
+const grantTypeOf = (request: Request): Promise<string | null> =>
+  request.text().then(
+    (body) => new URLSearchParams(body).get('grant_type'),
+    () => null,
+  )
 
 /** Whole and in JSON, whatever the page has asked for: a form in its place would hide tokens from us. */
 function asJson(request: Request): Request {

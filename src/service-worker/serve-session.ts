@@ -32,9 +32,9 @@ type PagesOwn = 'onLoginRequired' | 'onStepUp' | 'onPermissionDenied'
 export interface ServeSessionOptions extends Omit<AuthFetchOptions, PagesOwn> {
   /**
    * Where tokens come from when a page asks: login and refresh endpoints, relative to the worker's script. What a page gets from
-   * there is the answer without its tokens, which are the session from then on (where an ID token has a nonce: once the page has
-   * found it good and signs in); `signIn` and the login callbacks take it as they take tokens. JSON, with the tokens at its top
-   * level: of any other answer that succeeds a page gets nothing. An ID token comes without its signature, for what it says.
+   * there is the answer without its tokens, which are the session from then on (those for a code of OAuth: once the page signs in
+   * with it); `signIn` and the login callbacks take it as they take tokens. JSON, with the tokens at its top level: of any other
+   * answer that succeeds a page gets nothing. An ID token comes without its signature, to be checked.
    * @default []
    */
   tokenEndpoints?: ReadonlyArray<string | URL> | undefined
@@ -46,8 +46,8 @@ export interface ServeSessionOptions extends Omit<AuthFetchOptions, PagesOwn> {
    */
   key?: string | undefined
   /**
-   * Called with the tokens of a session that a page has signed out, which are the worker's no more: `oauthClient().revoke` fits. The
-   * page does not wait for it.
+   * Called with tokens that are the worker's no more, because a page has signed out: `oauthClient().revoke` fits. The page does not
+   * wait for it.
    */
   revoke?: ((tokens: TokenSet) => unknown) | undefined
 }
@@ -92,7 +92,7 @@ export function serveSession(options: ServeSessionOptions = {}): AuthFetch {
   const { engine } = sharedSession(store)
   const mark = createId()
   const pages = new Pages(worker)
-  const signIns = new SignIns(engine)
+  const signIns = new SignIns(engine, vault.waiting)
   const intercept = interceptor(api, { settings, tokenEndpoints: endpoints, signIns, mark })
 
   const stateNow = (): WorkerState => {
@@ -114,9 +114,9 @@ export function serveSession(options: ServeSessionOptions = {}): AuthFetch {
   }
   const signOut = async (event: WorkerMessageEvent): Promise<void> => {
     // As they are: a refresh now would only make more of what is to be revoked.
-    const tokens = revoke && (await api.tokens({ minValidityMs: Number.NEGATIVE_INFINITY }).catch(() => null))
+    const left = [engine.current()?.tokens, ...signIns.clear()]
     await api.signOut()
-    if (tokens) event.waitUntil((async () => revoke(tokens))().catch(() => {}))
+    for (const tokens of left) if (tokens && revoke) event.waitUntil((async () => revoke(tokens))().catch(() => {}))
   }
   const act = async (question: Question, event: WorkerMessageEvent): Promise<unknown> => {
     switch (question.ask) {

@@ -3,6 +3,7 @@
  * successful answer holds tokens, the page gets nothing of it.
  */
 import { jsonObject } from '../http/json.ts'
+import { jwtClaims } from '../http/jwt.ts'
 
 /**
  * Where a URL leads, in one spelling: servers overlook the case of a path, escapes, doubled slashes, parameters, an extension,
@@ -33,11 +34,21 @@ function unescaped(escaped: string): string {
 const isToken = (name: string): boolean => /^(?:access|refresh|id)[_-]?token$/i.test(name)
 const isIdToken = (name: string): boolean => /^id/i.test(name)
 
-/** What an ID token says, for whoever is to check it: without its signature no server takes it for one. */
+/** What an ID token is checked by (OpenID Connect Core §2, §3.1.3.7). Some servers put tokens of other servers beside it. */
+const CHECKED = ['iss', 'sub', 'aud', 'azp', 'exp', 'nbf', 'iat', 'auth_time', 'nonce', 'acr', 'amr']
+
+/** An ID token for whoever is to check it: without its signature no server takes it for one. */
 function unsigned(idToken: unknown): string | undefined {
-  const [, said] = /^([\w-]+\.[\w-]+\.)[\w-]+$/.exec(String(idToken)) ?? []
-  return said
+  const [, header] = /^([\w-]+)\.[\w-]+\.[\w-]+$/.exec(String(idToken)) ?? []
+  const claims = header && jwtClaims(idToken as string)
+  return claims ? `${header}.${base64Url(JSON.stringify(claims, CHECKED))}.` : undefined
 }
+
+const base64Url = (text: string): string =>
+  btoa(Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join(''))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replace(/=+$/, '')
 
 /** Headers of an answer that have been seen to hold tokens, or that belong to a body which is no more. */
 const DROPPED = ['authorization', 'x-access-token', 'x-refresh-token', 'content-length', 'content-encoding']

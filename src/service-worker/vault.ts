@@ -14,6 +14,8 @@ import type { WorkerMessageEvent, WorkerScope } from './scope.ts'
 
 export interface Vault {
   readonly store: TokenStore
+  /** For tokens that are no session yet. */
+  readonly waiting: TokenStore
   /** Resolves once it is known which key seals the session. */
   readonly opened: Promise<unknown>
   /** Answers a successor; says whether it was one. */
@@ -33,9 +35,11 @@ export function openVault(worker: WorkerScope, secret: string | undefined): Vaul
   const nonce = createId()
   const handed = askForKey(worker, nonce)
   const key = secret === undefined ? handed.then((theirs) => theirs ?? newSealingKey()) : sealingKey(secret, INFO)
+  // Workers of other scopes have other keys.
+  const name = `relatch:${worker.registration.scope}`
   return {
-    // Workers of other scopes have other keys.
-    store: indexedDbStore({ name: `relatch:${worker.registration.scope}`, key }),
+    store: indexedDbStore({ name, key }),
+    waiting: indexedDbStore({ name: `${name}:waiting`, key }),
     opened: key,
     handOver({ data, source, ports: [port] }) {
       const asked = readHandOver(data)

@@ -3,6 +3,7 @@ import type { Page } from 'puppeteer-core'
 import { expect, it } from 'vitest'
 import { type Bench, describeBrowsers } from './bench/browsers.ts'
 import {
+  agreeAt,
   arrives,
   clickForPopup,
   closed,
@@ -92,7 +93,7 @@ describeBrowsers('relatch/oauth over a service worker', (bench) => {
       expect((await comeBack(page)).returned).toBe(PAGE)
       expect(await statusOfCall(page, '/transfer', 'POST')).toBe(200)
 
-      // Two exchanges, and nothing else that holds a token.
+      // The answers to both codes, and nothing that holds a token.
       const exchanges = read.filter((text) => text.includes('held_by'))
       expect(exchanges).toHaveLength(2)
       expect(tokensOf(app).size).toBeGreaterThanOrEqual(3)
@@ -128,6 +129,63 @@ describeBrowsers('relatch/oauth over a service worker', (bench) => {
     expect(read.join()).not.toMatch(SIGNED)
   })
 
+  it('loses no sign-in where a new version of the worker takes over between the answer and the page’s word', async () => {
+    await using app = await openApp(bench, { isHeld: true })
+    const { page } = await start(bench, app)
+    await knock(page, '/orders')
+    await arrives(page, () => document.title === 'Sign in')
+    app.workerVersion++
+    await page.evaluateOnNewDocument(() => {
+      const { fetch } = globalThis
+      globalThis.fetch = async (...args) => {
+        const response = await fetch(...args)
+        if (!response.url.endsWith('/token')) return response
+        const isReplaced = new Promise((resolve) => {
+          navigator.serviceWorker.addEventListener('controllerchange', resolve, { once: true })
+        })
+        await (await navigator.serviceWorker.getRegistration())?.update()
+        await isReplaced
+        return response
+      }
+    })
+    await signInAt(page)
+    expect(await comeBack(page)).toEqual({ returned: PAGE, address: '/callback' })
+    expect(await statusOfCall(page, '/orders')).toBe(200)
+    expect(app.provider.tokenRequests.map(({ status }) => status)).toEqual([200])
+  })
+
+  it('a script on the page can begin a sign-in of its own, and trade its code elsewhere', async () => {
+    await using app = await openApp(bench, { isHeld: true })
+    const { page } = await start(bench, app)
+    await knock(page, '/orders')
+    await signInAt(page)
+    await comeBack(page)
+    const [url, begun] = await page.evaluate(async () => {
+      const authorizationUrl = String(await oauth.authorizationUrl())
+      return [authorizationUrl, sessionStorage.getItem('relatch:sign-ins')] as const
+    })
+    const { redirectUri, verifier } = JSON.parse(begun ?? '[]').at(-1)
+    await page.evaluate(() => sessionStorage.removeItem('relatch:sign-ins'))
+    // Before any script of the app, which would take it out of the address.
+    await page.evaluateOnNewDocument(() => Object.assign(globalThis, { loot: location.search }))
+    await page.goto(url)
+    // The server knows its user, and asks at most whether the app may.
+    await agreeAt(page)
+    await arrives(page, () => location.pathname === '/callback' && 'returned' in globalThis)
+    const answer = await page.evaluate(() => (globalThis as unknown as { loot: string }).loot)
+    const form = {
+      grant_type: 'authorization_code',
+      client_id: 'spa',
+      code: new URLSearchParams(answer).get('code') ?? '',
+      redirect_uri: redirectUri,
+      code_verifier: verifier,
+      resource: app.api.url,
+    }
+    const body = new URLSearchParams(form)
+    const traded = await fetch(`${app.provider.issuer}/token`, { method: 'POST', body })
+    expect(await traded.json()).toHaveProperty('access_token')
+  })
+
   it.each(['redirect', 'popup'] as const)(
     'an ID token that is refused leaves no session in the worker: by %s',
     async (interaction) => {
@@ -157,7 +215,7 @@ describeBrowsers('relatch/oauth over a service worker', (bench) => {
           inClick(() => statusOf('/orders'))
         })
         await signInAt(await clickForPopup(page))
-        expect(await page.evaluate(() => outcome)).toBe(401)
+        expect(await page.evaluate(() => outcome)).toBe('unusable-token-response')
       }
       expect(app.provider.tokenRequests.map(({ status }) => status)).toEqual([200])
       expect(await statusOfSession(page)).toBe('signed-out')

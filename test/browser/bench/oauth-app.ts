@@ -10,6 +10,8 @@ export interface OAuthApp extends AsyncDisposable {
   readonly world: World
   readonly provider: TestProvider
   readonly api: TestApi
+  /** Of the service worker's script: another one is an update. */
+  workerVersion: number
   /** The authorization requests that have come. */
   readonly authorizations: readonly URL[]
 }
@@ -38,7 +40,10 @@ export async function openApp(bench: AnyBench, options: AppOptions = {}): Promis
   const world = await bench.world({
     routes: {
       ...{ 'GET /app': route, 'GET /callback': route, 'GET /signed-out': route },
-      'GET /worker.js': { isPublic: true, handle: () => workerScript('oauth-worker.ts', { settings }) },
+      'GET /worker.js': {
+        isPublic: true,
+        handle: () => workerScript('oauth-worker.ts', { settings, version: app.workerVersion }),
+      },
     },
   })
   // Another site than the app, as authorization servers are: `localhost` and `127.0.0.1` share no cookies.
@@ -58,16 +63,18 @@ export async function openApp(bench: AnyBench, options: AppOptions = {}): Promis
     interaction,
     isHeld,
   }
-  return {
+  const app: OAuthApp = {
     world,
     provider,
     api,
+    workerVersion: 1,
     authorizations,
     async [Symbol.asyncDispose]() {
       await api.close()
       await provider.close()
     },
   }
+  return app
 }
 
 /** Resolves when the tab shows the page that `is` it, in the tab's own words. */

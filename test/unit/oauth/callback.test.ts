@@ -1,6 +1,6 @@
 // The return page: one answer, once, that somebody here has asked for. Everything else is refused, and asks the server nothing.
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import type { AuthError } from '../../../src/errors.ts'
+import { AuthError } from '../../../src/errors.ts'
 import { mapStorage } from '../../helpers/map-storage.ts'
 import { rejectionOf } from '../../helpers/rejection.ts'
 import {
@@ -479,6 +479,21 @@ describe('the page', () => {
     const { location } = openPage(answerTo(url, { code: null, error: 'access_denied', error_description: 'no' }))
     await rejectionOf(client.handleCallback(api))
     expect(location.href).toBe(REDIRECT_URI)
+  })
+
+  it('keeps none whose code is spent, whatever became of the tokens: sent twice it would cost them', async () => {
+    const { server, client, answer } = await begun()
+    const signIn = async (): Promise<never> => {
+      throw new AuthError('store-failed', 'No answer', { retryable: true })
+    }
+    const { location } = openPage(answer)
+    const session = { ...sessionOf(), signIn }
+    expect(await rejectionOf(client.handleCallback(session))).toMatchObject({ code: 'store-failed' })
+    expect(location.href).toBe(REDIRECT_URI)
+    expect(await rejectionOf(client.handleCallback(session, { url: answer }))).toMatchObject({
+      code: 'callback-refused',
+    })
+    expect(server.to('/token')).toHaveLength(1)
   })
 
   it('keeps an answer that a reload may try again', async () => {

@@ -99,6 +99,32 @@ describe('signIn in a popup', () => {
     expect(url.searchParams.get('state')).toMatch(/^popup\.[\w-]{43}$/)
   })
 
+  it('waits for a session that does not know yet who holds it, and closes where that cannot be known', async () => {
+    const server = authServer()
+    for (const isKnown of [true, false]) {
+      let [know, fail] = [(): void => {}, (_: Error): void => {}]
+      const ready = new Promise<void>((resolve, reject) => {
+        know = resolve
+        fail = reject
+      })
+      const client = clientOf(server, { interaction: 'popup', scope: 'openid' })
+      const api = Object.assign(sessionOf(), { ready })
+      const work = client.signIn(api)
+      const popup = popups.at(-1) as Popup
+      await carried(() => popup.url !== null)
+      const url = popup.url as URL
+      grantTokens(server, () => url)
+      const before = server.to('/token').length
+      void clientOf(server, { interaction: 'popup' }).handleCallback(sessionOf(), { url: answerTo(url) })
+      await pass(300)
+      expect(server.to('/token')).toHaveLength(before)
+      if (isKnown) know()
+      else fail(new Error('Not known'))
+      await work.catch(() => {})
+      expect([api.snapshot().status, popup.closed]).toEqual([isKnown ? 'signed-in' : 'signed-out', true])
+    }
+  })
+
   it('ends quietly where the user closes it', async () => {
     const server = authServer()
     const { api, work, popup } = await opened(server)

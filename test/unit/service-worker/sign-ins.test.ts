@@ -9,54 +9,76 @@ import { ORIGIN, Scope } from './worker-scope.ts'
 afterEach(() => vi.unstubAllGlobals())
 
 const ENDPOINT = `${ORIGIN}/token`
+const CODE = 'authorization_code'
 
 interface Served {
   scope: Scope
   api: AuthFetch
-  /** What a page is left with, of an answer that holds these members. */
-  ask(answer: object): Promise<Record<string, unknown>>
+  /** What a page is left with, of an answer that holds these members, to a request with that grant. */
+  ask(grantType: string, answer?: object): Promise<Record<string, unknown>>
 }
 
-function serve(options: ServeSessionOptions = {}): Served {
+function serve(options: ServeSessionOptions = {}, answeredBy = ENDPOINT): Served {
   const scope = new Scope()
   let answer: object = {}
   const transport = async (): Promise<Response> =>
-    Object.defineProperty(Response.json(answer), 'url', { value: ENDPOINT })
+    Object.defineProperty(Response.json(answer), 'url', { value: answeredBy })
   const given = { store: memoryStore(), tokenEndpoints: ['/token'], fetch: transport, ...options }
   const api = scope.serve(given)
   return {
     scope,
     api,
-    async ask(members) {
+    async ask(grantType, members = {}) {
       answer = { access_token: 'at-2', token_type: 'Bearer', ...members }
-      return (await scope.fetch(new Request(ENDPOINT, { method: 'POST' }))).json()
+      const body = new URLSearchParams({ grant_type: grantType })
+      return (await scope.fetch(new Request(ENDPOINT, { method: 'POST', body }))).json()
     },
   }
 }
 
-const withNonce = (more: object = {}): object => ({ id_token: idToken(claims({ nonce: 'n', ...more })) })
+const ofSubject = (sub: string): object => ({ id_token: idToken(claims({ nonce: 'n', sub })) })
+const LOST = { error: { code: 'store-failed' } }
 
 describe('tokens of an answer', () => {
-  it('are the session at once: nobody may sign in with what a page has renewed by itself', async () => {
-    const { api, ask } = serve()
-    expect(await ask({ id_token: idToken(claims()) })).toMatchObject({ held_by: 'service-worker' })
-    expect(await api.tokens()).toMatchObject({ accessToken: 'at-2', subject: 'ann' })
-  })
+  it.each(['refresh_token', 'password', ''])(
+    'to %j are the session at once: no page signs in with them',
+    async (grant) => {
+      const { api, ask } = serve()
+      // Some servers repeat the nonce in what they renew.
+      expect(await ask(grant, { ...ofSubject('ann'), held: 'theirs' })).toMatchObject({ held_by: 'service-worker' })
+      expect(await ask(grant, { held: 'theirs' })).not.toHaveProperty('held')
+      expect(await api.tokens()).toMatchObject({ accessToken: 'at-2' })
+    },
+  )
 
-  it('with a nonce are one only when the page has found that good, once', async () => {
+  it.each([
+    ['a code', CODE, ofSubject('ann')],
+    ['a device code', 'urn:ietf:params:oauth:grant-type:device_code', {}],
+    ['a code, without an ID token', CODE, {}],
+    ['a code, with an encrypted ID token', CODE, { id_token: 'a.b.c.d.e' }],
+    ['a code, of another type', CODE, { token_type: 'mac' }],
+  ])('to %s are one only once the page signs in', async (_what, grant, answer) => {
     const { scope, api, ask } = serve()
-    const { held, ...rest } = await ask(withNonce())
-    expect(rest).toMatchObject({ held_by: 'service-worker', id_token: expect.stringMatching(/^[\w-]+\.[\w-]+\.$/) })
+    const { held, ...rest } = await ask(grant, answer)
+    expect(rest).toMatchObject({ held_by: 'service-worker' })
     expect(api.snapshot().status).toBe('signed-out')
     const confirmed = await scope.ask({ ask: 'confirm', held, scope: 'orders' })
-    expect(confirmed).toMatchObject({ state: { snapshot: { status: 'signed-in', subject: 'ann', scope: 'orders' } } })
+    expect(confirmed).toMatchObject({ state: { snapshot: { status: 'signed-in', scope: 'orders' }, sessionId: held } })
     expect(await api.tokens()).toMatchObject({ accessToken: 'at-2', scope: 'orders' })
-    expect(await scope.ask({ ask: 'confirm', held })).toMatchObject({ error: { code: 'store-failed' } })
+  })
+
+  it('that are confirmed twice, as by a page whose worker was replaced meanwhile, are one sign-in', async () => {
+    const { scope, api, ask } = serve()
+    const signedIn = vi.fn()
+    api.on('signed-in', signedIn)
+    const { held } = await ask(CODE)
+    for (let time = 0; time < 2; time++) expect(await scope.ask({ ask: 'confirm', held })).toHaveProperty('state')
+    expect(signedIn).toHaveBeenCalledOnce()
   })
 
   it('keep the scope that they name', async () => {
     const { scope, api, ask } = serve()
-    const { held } = await ask({ ...withNonce(), scope: 'less' })
+    const { held } = await ask(CODE, { scope: 'less' })
     await scope.ask({ ask: 'confirm', held, scope: 'more' })
     expect(api.snapshot().scope).toBe('less')
   })
@@ -70,7 +92,7 @@ describe('tokens of an answer', () => {
     await api.signIn({ accessToken: 'at-1', subject: 'ann' })
     const signedIn = vi.fn()
     api.on('signed-in', signedIn)
-    const { held } = await ask(withNonce({ sub }))
+    const { held } = await ask(CODE, ofSubject(sub))
     await scope.ask({ ask: 'confirm', held, isStepUp })
     expect(api.snapshot().subject).toBe(sub)
     expect(signedIn).toHaveBeenCalledTimes(isSame ? 0 : 1)
@@ -78,17 +100,49 @@ describe('tokens of an answer', () => {
 
   it('that nobody signs in with do not pile up', async () => {
     const { scope, ask } = serve()
-    const { held: first } = await ask(withNonce())
-    const { held: second } = await ask(withNonce())
-    for (let more = 0; more < 7; more++) await ask(withNonce())
-    expect(await scope.ask({ ask: 'confirm', held: first })).toHaveProperty('error')
+    const { held: first } = await ask(CODE)
+    const { held: second } = await ask(CODE)
+    for (let more = 0; more < 7; more++) await ask(CODE)
+    expect(await scope.ask({ ask: 'confirm', held: first })).toMatchObject(LOST)
     expect(await scope.ask({ ask: 'confirm', held: second })).toHaveProperty('state')
   })
 
   it.each([undefined, null, 5, 'x', '__proto__'])('E5 an id that is none (%s) is refused', async (held) => {
     const { scope, ask } = serve()
-    await ask(withNonce())
-    expect(await scope.ask({ ask: 'confirm', held })).toMatchObject({ error: { code: 'store-failed' } })
+    await ask(CODE)
+    expect(await scope.ask({ ask: 'confirm', held })).toMatchObject(LOST)
+  })
+
+  it('R12 a sign-out wins, before the answer and after it, and what waited is revoked', async () => {
+    const revoke = vi.fn()
+    const { scope, api, ask } = serve({ revoke })
+    const { held } = await ask(CODE)
+    await scope.ask({ ask: 'sign-out' })
+    const asked = ask(CODE)
+    await scope.ask({ ask: 'sign-out' })
+    for (const id of [held, (await asked).held]) {
+      expect(await scope.ask({ ask: 'confirm', held: id })).toMatchObject(LOST)
+    }
+    expect(api.snapshot().status).toBe('signed-out')
+    expect(revoke.mock.calls).toEqual([[expect.objectContaining({ accessToken: 'at-2' })]])
+  })
+
+  it('are kept from the page where the endpoint has sent the request on, or says nothing of where it was', async () => {
+    for (const answeredBy of [`${ORIGIN}/elsewhere`, '']) {
+      const { ask } = serve({}, answeredBy)
+      expect(await ask('password', { refresh_token: 'rt-2' })).toEqual({
+        held_by: 'service-worker',
+        token_type: 'Bearer',
+      })
+    }
+  })
+
+  it('that cannot be used are nobody’s, and the page has nothing to sign in with', async () => {
+    for (const grant of [CODE, 'password']) {
+      const { api, ask } = serve()
+      expect(await ask(grant, { access_token: 'not a token' })).toEqual({ token_type: 'Bearer' })
+      expect(api.snapshot().status).toBe('signed-out')
+    }
   })
 })
 
@@ -108,10 +162,14 @@ describe('revoke', () => {
     expect(refresh).not.toHaveBeenCalled()
   })
 
-  it('may fail, and is not asked where there is nothing to revoke', async () => {
+  it('may fail, and is not asked where there is nothing to revoke; nor is a refresher', async () => {
     const revoke = vi.fn(async () => Promise.reject(new Error('no network')))
+    const refresh = vi.fn(() => new Promise<null>(() => {}))
     const { scope } = serve({ store: memoryStore(TOKENS), revoke })
     for (let time = 0; time < 2; time++) expect(await scope.ask({ ask: 'sign-out' })).toHaveProperty('state')
     expect(revoke).toHaveBeenCalledOnce()
+    // A session by cookie may begin with a refresh: not with a sign-out.
+    expect(await serve({ revoke, refresh }).scope.ask({ ask: 'sign-out' })).toHaveProperty('state')
+    expect(refresh).not.toHaveBeenCalled()
   })
 })

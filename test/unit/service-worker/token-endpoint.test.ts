@@ -1,7 +1,9 @@
 // E1: which URLs lead to a token endpoint, however they are spelled, and what a page gets of its answers.
 import { describe, expect, it } from 'vitest'
+import { jwtClaims } from '../../../src/http/jwt.ts'
 import { placeOf, withoutTokens } from '../../../src/service-worker/token-endpoint.ts'
-import { HELD } from '../../../src/tokens.ts'
+import { KEPT } from '../../../src/tokens.ts'
+import { idToken } from '../oauth/auth-server.ts'
 
 const place = (url: string): string => placeOf(new URL(url, 'https://auth.example'))
 
@@ -56,7 +58,7 @@ describe('an answer without its tokens', () => {
     const received: object[] = []
     const response = await withoutTokens(new Response(body, init), async (answer) => {
       received.push(answer)
-      return HELD
+      return KEPT
     })
     const text = await response.text()
     return { received, text, all: text + JSON.stringify([...response.headers]) + response.status }
@@ -77,12 +79,17 @@ describe('an answer without its tokens', () => {
     expect(JSON.parse(text)).toEqual({ expires_in: 5, user: { name: 'ada' }, held_by: 'service-worker' })
   })
 
-  it('of an ID token shows what it says, and not what makes others believe it', async () => {
+  it('of an ID token shows what it is checked by, and not what makes others believe it', async () => {
     const told = async (token: string): Promise<unknown> =>
-      JSON.parse((await seen(JSON.stringify({ access_token: 'at-1', id_token: token }))).text).id_token
-    expect(await told('aGVhZA.Y2xhaW1z.c2lnbmF0dXJl')).toBe('aGVhZA.Y2xhaW1z.')
+      JSON.parse((await seen(JSON.stringify({ access_token: 'at-2', id_token: token }))).text).id_token
+    const shown = String(
+      await told(idToken({ sub: 'ä', aud: ['web'], nonce: 'n', idp_access_token: 'at-1', deep: { aud: 'x' } })),
+    )
+    expect(shown).toMatch(/^[\w-]+\.[\w-]+\.$/)
+    expect({ ...jwtClaims(shown) }).toEqual({ sub: 'ä', aud: ['web'], nonce: 'n' })
     // What has no signature needs none to be believed; what is encrypted says nothing.
-    for (const token of ['aGVhZA.Y2xhaW1z.', 'a.b.c.d.e', 'a.b', 'opaque']) expect(await told(token)).toBeUndefined()
+    const unusable = ['opaque', 'a.b', 'a.b.c', 'a.b.c.d.e', idToken({ sub: 'a' }).replace(/[^.]*$/, '')]
+    for (const token of unusable) expect(await told(token)).toBeUndefined()
   })
 
   it.each([
