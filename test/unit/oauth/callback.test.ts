@@ -1,6 +1,7 @@
 // The return page: one answer, once, that somebody here has asked for. Everything else is refused, and asks the server nothing.
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { AuthError } from '../../../src/errors.ts'
+import type { SessionSnapshot } from '../../../src/index.ts'
 import { mapStorage } from '../../helpers/map-storage.ts'
 import { rejectionOf } from '../../helpers/rejection.ts'
 import {
@@ -128,6 +129,17 @@ describe('D1: an answer that names no scope grants what was asked for (RFC 6749 
     }
     expect(left.at(-1)?.searchParams.get('scope')).toBe(`${SCOPE} a b`)
     expect(api.snapshot().scope).toBe(`${SCOPE} a b`)
+  })
+
+  it('where it is not yet known who holds the session, too', async () => {
+    const left: URL[] = []
+    const { client, api } = await begun({ navigate: (to) => void left.push(new URL(to)) })
+    let snapshot: SessionSnapshot = { status: 'signed-out' }
+    const ready = Promise.resolve().then(() => {
+      snapshot = { status: 'signed-in', scope: 'openid more' }
+    })
+    await client.requestScopes({ ...api, snapshot: () => snapshot, ready }, ['a'])
+    expect(left.at(-1)?.searchParams.get('scope')).toBe(`${SCOPE} more a`)
   })
 
   it.each(['', null])('and %j names none', async (scope) => {
