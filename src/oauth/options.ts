@@ -46,7 +46,10 @@ export interface OAuthClientOptions {
    * `createAuthFetch`. The metadata never does: a scheme adds headers there that a public document may not allow (CORS).
    */
   fetch?: typeof globalThis.fetch | undefined
-  /** Where a sign-in by redirect is remembered until the user is back. Default: `sessionStorage`, else memory. */
+  /**
+   * Where a sign-in by redirect is remembered until the user is back. Default: `sessionStorage` with a copy in `localStorage`, else
+   * memory.
+   */
   storage?: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'> | undefined
   /** How to go to the server's page. Default: `location.assign`. */
   navigate?: ((url: string) => void) | undefined

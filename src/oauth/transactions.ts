@@ -5,6 +5,7 @@
 import { wallNow } from '../clock.ts'
 import { own } from '../tokens.ts'
 import type { Binding } from './protocol.ts'
+import { SignInCopies } from './sign-in-copies.ts'
 
 /** One sign-in under way. */
 export interface Transaction extends Binding {
@@ -24,9 +25,11 @@ const KEY = 'relatch:sign-ins'
 const LIFETIME_MS = 600_000
 const MOST = 8
 
-/** Sign-ins in storage, or in memory where that is missing, blocked or full. */
+/** Sign-ins in storage, or in memory where that is missing, blocked or full; of those in `sessionStorage` copies in `localStorage`. */
 export class Transactions {
   readonly #place: () => Place
+  /** null: a storage that was given is good for itself. */
+  readonly #copies: SignInCopies | null
   #memory: Transaction[] = []
   /** Those that were used while the storage could not be written. */
   #spent: string[] = []
@@ -34,9 +37,11 @@ export class Transactions {
   constructor(storage: Place | undefined) {
     // Looked up when it is used: storage that is blocked throws at the very look.
     this.#place = () => storage ?? globalThis.sessionStorage
+    this.#copies = storage === undefined ? new SignInCopies() : null
   }
 
   add(transaction: Transaction): void {
+    this.#copy(transaction)
     const stored = this.#stored()
     if (stored !== null && this.#store([...without(stored, transaction.state), transaction])) return
     this.#memory = [...this.#memory, transaction].slice(-MOST)
@@ -45,9 +50,10 @@ export class Transactions {
   /** The sign-in that was begun with this state, if it is this client's own; never a second time. */
   take(state: string, isOwn: (transaction: Transaction) => boolean): Transaction | null {
     const stored = this.#stored() ?? []
-    const found = [...stored, ...this.#memory].find((each) => each.state === state)
+    const found = [...stored, ...this.#memory, ...this.#copied(state)].find((each) => each.state === state)
     if (found === undefined || !isOwn(found) || !isCurrent(found) || this.#spent.includes(state)) return null
     this.#memory = without(this.#memory, state)
+    this.#copies?.remove(state)
     if (stored.includes(found) && !this.#store(without(stored, state))) {
       this.#spent = [...this.#spent, state].slice(-MOST)
     }
@@ -60,6 +66,24 @@ export class Transactions {
     this.add(transaction)
   }
 
+  #copy(transaction: Transaction): void {
+    const copies = this.#copies
+    if (copies === null) return
+    copies.add(transaction.state, JSON.stringify([transaction]))
+    const kept = copies
+      .states()
+      .flatMap((state) => this.#copied(state))
+      .filter(isCurrent)
+      .sort((one, other) => one.startedAt - other.startedAt)
+      .slice(-MOST)
+    const isKept = (state: string): boolean => kept.some((each) => each.state === state)
+    for (const state of copies.states()) if (!isKept(state)) copies.remove(state)
+  }
+
+  #copied(state: string): Transaction[] {
+    return transactionsIn(this.#copies?.read(state) ?? null)
+  }
+
   /** null: the storage cannot be read. Garbage in it counts as nothing. */
   #stored(): Transaction[] | null {
     let text: string | null
@@ -68,11 +92,7 @@ export class Transactions {
     } catch {
       return null
     }
-    try {
-      return (JSON.parse(text ?? '[]') as unknown[]).filter(isTransaction)
-    } catch {
-      return []
-    }
+    return transactionsIn(text)
   }
 
   #store(transactions: Transaction[]): boolean {
@@ -84,6 +104,14 @@ export class Transactions {
     } catch {
       return false
     }
+  }
+}
+
+function transactionsIn(text: string | null): Transaction[] {
+  try {
+    return (JSON.parse(text ?? '[]') as unknown[]).filter(isTransaction)
+  } catch {
+    return []
   }
 }
 

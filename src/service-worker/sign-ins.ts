@@ -8,9 +8,9 @@ import { createId } from '../id.ts'
 import { isOtherSubject } from '../live.ts'
 import type { TokenStore } from '../ports.ts'
 import type { SessionEngine } from '../session.ts'
-import { KEPT, type ReceivedTokens, receiveTokens, type TokenSet } from '../tokens.ts'
+import { KEPT, own, type ReceivedTokens, receiveTokens, type TokenSet } from '../tokens.ts'
 import type { Question } from './protocol.ts'
-import type { Receive } from './token-endpoint.ts'
+import { type Receive, unsigned } from './token-endpoint.ts'
 
 /** RFC 6749 §4.1.3, RFC 8628 §3.4. */
 const JUDGED_BY_PAGES = ['authorization_code', 'urn:ietf:params:oauth:grant-type:device_code']
@@ -55,7 +55,7 @@ export class SignIns {
       if (JUDGED_BY_PAGES.includes(String(await grantType))) {
         const held = createId()
         if (this.#clears === clears) await this.#wait(held, received)
-        return { ...KEPT, held }
+        return { ...KEPT, held, id_token: unsigned(own(answer, 'id_token')) }
       }
       // Whether it was a step-up only the page knows. The same person is the same session, so that what waits for one goes on.
       const isSame = [received, this.#engine.current()].every(hasSubject)

@@ -32,15 +32,15 @@ function unescaped(escaped: string): string {
 
 /** Names of members, as they may be written: `access_token`, `accessToken`, `AccessToken`. */
 const isToken = (name: string): boolean => /^(?:access|refresh|id)[_-]?token$/i.test(name)
-const isIdToken = (name: string): boolean => /^id/i.test(name)
 
 /** What an ID token is checked by (OpenID Connect Core §2, §3.1.3.7). Some servers put tokens of other servers beside it. */
 const CHECKED = ['iss', 'sub', 'aud', 'azp', 'exp', 'nbf', 'iat', 'auth_time', 'nonce', 'acr', 'amr']
 
 /** An ID token for whoever is to check it: without its signature no server takes it for one. */
-function unsigned(idToken: unknown): string | undefined {
-  const [, header] = /^([\w-]+)\.[\w-]+\.[\w-]+$/.exec(String(idToken)) ?? []
-  const claims = header && jwtClaims(idToken as string)
+export function unsigned(idToken: unknown): string | undefined {
+  if (typeof idToken !== 'string') return undefined
+  const [, header] = /^([\w-]+)\.[\w-]+\.[\w-]+$/.exec(idToken) ?? []
+  const claims = header && jwtClaims(idToken)
   return claims ? `${header}.${base64Url(JSON.stringify(claims, CHECKED))}.` : undefined
 }
 
@@ -68,7 +68,7 @@ export async function withoutTokens(response: Response, receive: Receive): Promi
   const kept = (name: string, value: unknown): unknown => {
     if (!isToken(name)) return value
     hasTokens = true
-    return isIdToken(name) ? unsigned(value) : undefined
+    return undefined
   }
   let rest = answer && JSON.stringify(answer, kept)
   if (ok && answer !== null && hasTokens) {

@@ -115,6 +115,74 @@ it('sessionStorage is the default, and is looked up when it is used', () => {
   expect(storage.getItem(KEY)).toContain('"a"')
 })
 
+describe('copies in localStorage, for where sessionStorage is not what it was', () => {
+  /** What a page finds there, member by member, as `Object.keys` of a real one does. */
+  const local = (): Record<string, string> => {
+    const items: Record<string, string> = {}
+    const methods = {
+      getItem: (key: string) => items[key] ?? null,
+      setItem: (key: string, value: string) => Object.assign(items, { [key]: value }),
+      removeItem: (key: string) => delete items[key],
+    }
+    const traps = { get: (_: object, name: keyof typeof methods) => methods[name] }
+    vi.stubGlobal('localStorage', new Proxy(items, traps))
+    return items
+  }
+  const session = (): void => void vi.stubGlobal('sessionStorage', mapStorage())
+
+  it('an old sessionStorage costs no sign-in, and each is good once', () => {
+    const items = local()
+    session()
+    const transactions = new Transactions(undefined)
+    transactions.add(begun('a'))
+    transactions.add(begun('b'))
+    session()
+    expect(transactions.take('a', () => false)).toBeNull()
+    for (const state of ['a', 'b']) expect(transactions.take(state, ours)).toMatchObject({ state, verifier: 'v' })
+    for (const state of ['a', 'b']) expect(transactions.take(state, ours)).toBeNull()
+    expect(items).toEqual({})
+  })
+
+  it('go with the original', () => {
+    const items = local()
+    session()
+    const transactions = new Transactions(undefined)
+    transactions.add(begun('a'))
+    expect(Object.keys(items)).toEqual(['relatch:sign-in:a'])
+    transactions.restore(transactions.take('a', ours) as Transaction)
+    expect(transactions.take('a', ours)).not.toBeNull()
+    expect(items).toEqual({})
+  })
+
+  it('are the newest eight, for ten minutes, and no garbage', () => {
+    const items = local()
+    session()
+    Object.assign(items, {
+      'relatch:sign-in:torn': '{',
+      'relatch:sign-in:old': JSON.stringify([begun('old')]),
+      other: '',
+    })
+    vi.setSystemTime(Date.now() + 600_000)
+    for (let index = 0; index < 9; index++) {
+      vi.setSystemTime(Date.now() + 1)
+      new Transactions(undefined).add(begun(`${index}`))
+    }
+    const kept = ['1', '2', '3', '4', '5', '6', '7', '8'].map((state) => `relatch:sign-in:${state}`)
+    expect(Object.keys(items).sort()).toEqual(['other', ...kept])
+  })
+
+  it('there are none of a storage that was given, and none where it is blocked', () => {
+    const items = local()
+    new Transactions(mapStorage()).add(begun('a'))
+    expect(items).toEqual({})
+    session()
+    vi.stubGlobal('localStorage', undefined)
+    const transactions = new Transactions(undefined)
+    transactions.add(begun('a'))
+    expect(transactions.take('a', ours)).not.toBeNull()
+  })
+})
+
 it('where there is none, memory is', () => {
   vi.stubGlobal('sessionStorage', undefined)
   const transactions = new Transactions(undefined)

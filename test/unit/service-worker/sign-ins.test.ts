@@ -76,6 +76,14 @@ describe('tokens of an answer', () => {
     expect(signedIn).toHaveBeenCalledOnce()
   })
 
+  it('to a code leave an ID token to be checked; no other answer does', async () => {
+    const { ask } = serve()
+    expect(await ask(CODE, ofSubject('ann'))).toMatchObject({ id_token: expect.stringMatching(/\.$/) })
+    for (const grant of ['password', 'refresh_token']) {
+      expect(await ask(grant, ofSubject('ann'))).not.toHaveProperty('id_token')
+    }
+  })
+
   it('keep the scope that they name', async () => {
     const { scope, api, ask } = serve()
     const { held } = await ask(CODE, { scope: 'less' })
