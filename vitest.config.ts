@@ -1,4 +1,5 @@
 import type { ViteUserConfig } from 'vitest/config'
+import { isFull } from './test/helpers/extent.ts'
 
 type ProjectOptions = NonNullable<ViteUserConfig['test']>
 
@@ -31,8 +32,8 @@ const processes = (name: string, files: ProjectOptions, groupOrder: number): { t
   },
 })
 
-/** Eight tabs of requests at once, or a suite that gives each step a second and a half. */
-const BROWSERS_ALONE = ['test/browser/{contract,playground,playground-tabs,rotation}.test.ts']
+/** Eight tabs of requests at once, or a suite that gives each step a second and a half; beside Firefox the playground, too. */
+const BROWSERS_ALONE = [`test/browser/{contract,${isFull ? 'playground,' : ''}playground-tabs,rotation}.test.ts`]
 
 /** Tests in browsers. */
 const browsers = (name: string, files: ProjectOptions, groupOrder: number): { test: ProjectOptions } => ({

@@ -1,7 +1,7 @@
 // C4: what tabs say to each other. It carries no tokens where it need not, and whoever forges it gets nothing by it.
 import { beforeAll, beforeEach, expect, it } from 'vitest'
 import type { AuthServer } from '../../src/testing/index.ts'
-import { times } from '../helpers/extent.ts'
+import { howOften } from '../helpers/extent.ts'
 import { describeEveryBrowser, type Tab } from './bench/browsers.ts'
 import { becomes, heardIn, hearNothing, openSessions, signIn } from './bench/sessions.ts'
 import { STORES, type StoreName } from './bench/stores.ts'
@@ -12,7 +12,7 @@ const CHANNELS: Record<StoreName, string> = {
   sharedTabs: 'relatch:shared-tabs:relatch',
 }
 
-const FORGED = times(10_000, 2_000)
+const FORGED = howOften(10_000, 2_000)
 
 describeEveryBrowser('messages', (bench) => {
   let server: AuthServer

@@ -1,7 +1,7 @@
 // C1 where it hurts: real tabs, one session, and a server that revokes everything when a refresh token comes twice.
 import { beforeAll, expect, it } from 'vitest'
 import type { AuthServer } from '../../src/testing/index.ts'
-import { times } from '../helpers/extent.ts'
+import { howOften } from '../helpers/extent.ts'
 import { describeEveryBrowser, type Tab } from './bench/browsers.ts'
 import { openSessions, signIn, together } from './bench/sessions.ts'
 import { STORES } from './bench/stores.ts'
@@ -28,7 +28,7 @@ describeEveryBrowser('rotation', (bench) => {
   const perfect = { refreshes: 1, reuses: 0, answers: TABS * CALLS }
 
   // The third engine is asked for fewer: its driver takes the time of both others together.
-  const count = bench.name === 'webkit' ? 2 : times(20, 5)
+  const count = bench.name === 'webkit' ? 2 : howOften(20, 5)
   // A round that failed is a session that was lost: no second try, but where the driver may hang.
   const retry = bench.name === 'webkit' ? 1 : 0
   it.each(STORES)(

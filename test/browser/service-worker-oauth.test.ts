@@ -1,6 +1,7 @@
 // relatch/oauth over relatch/service-worker: the page signs in at a certified authorization server, and the worker has the tokens.
 import type { Page } from 'puppeteer-core'
 import { expect, it } from 'vitest'
+import { howOften } from '../helpers/extent.ts'
 import { type Bench, describeBrowsers } from './bench/browsers.ts'
 import {
   agreeAt,
@@ -116,7 +117,7 @@ describeBrowsers('relatch/oauth over a service worker', (bench) => {
     const { page } = await start(bench, app)
     await knock(page, '/orders')
     await signInAt(page)
-    for (let time = 0; time < 6; time++) {
+    for (let time = 0; time < howOften(6, 4); time++) {
       expect((await comeBack(page)).returned).toBe(PAGE)
       await page.goto(`${app.world.origin}${PAGE}`)
       await arrives(page, () => 'returned' in globalThis)

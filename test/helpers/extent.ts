@@ -5,4 +5,4 @@
 export const isFull: boolean = process.env.FULL === '1'
 
 /** How often the same thing is tried. */
-export const times = (all: number, few: number): number => (isFull ? all : few)
+export const howOften = (all: number, few: number): number => (isFull ? all : few)

@@ -5,11 +5,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
 import type { TokenStore } from '../../src/ports.ts'
 import { fileStore } from '../../src/stores/file.ts'
-import { times } from '../helpers/extent.ts'
+import { howOften } from '../helpers/extent.ts'
 import { startChild, testFolder } from './file-children.ts'
 import { sessionAt } from './file-session.ts'
 
-const KILLS = times(200, 40)
+const KILLS = howOften(200, 40)
 const LANES = 3
 
 type Store = Required<TokenStore>
@@ -89,7 +89,7 @@ it(`S4 kill -9 × ${KILLS}, at each step of a write and anywhere: old or new, ne
 })
 
 it('C2 six processes that add to one number, stopped and killed at random: each number is written once, none twice', async () => {
-  const [target, processes, murders] = [times(600, 200), 6, 8]
+  const [target, processes, murders] = [howOften(600, 200), 6, 8]
   const file = path.join(testFolder(), 'session.json')
   const start = () => {
     const child = startChild('count', [file, target])

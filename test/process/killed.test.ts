@@ -2,7 +2,7 @@
 // been spent, unless its successor died with the process: then the session is over, and everyone is told.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
-import { times } from '../helpers/extent.ts'
+import { howOften } from '../helpers/extent.ts'
 import { describeProcesses } from './bench/bench.ts'
 import type { Child } from './bench/children.ts'
 import { firstAt, inLanes, type Lane } from './bench/lanes.ts'
@@ -12,7 +12,7 @@ import type { Heard } from './bench/protocol.ts'
 const refreshTimeoutMs = 1500
 const HOLD_MS = refreshTimeoutMs + 2000
 
-const KILLS = times(100, 16)
+const KILLS = howOften(100, 16)
 const LANES = 8
 const CALLS = 3
 

@@ -1,11 +1,11 @@
 // C1 with real processes: one session, and a server that revokes everything when a refresh token comes twice.
 import { expect, it } from 'vitest'
-import { times } from '../helpers/extent.ts'
+import { howOften } from '../helpers/extent.ts'
 import { describeProcesses } from './bench/bench.ts'
 
 const PROCESSES = 8
 const CALLS = 25
-const EXPIRIES = times(50, 8)
+const EXPIRIES = howOften(50, 8)
 
 describeProcesses('rotation', (bench) => {
   it(`C1 ${PROCESSES} processes × ${CALLS} requests × ${EXPIRIES} expiries: one refresh each, nobody is logged out`, async () => {

@@ -2,7 +2,7 @@
 // too late, and does no harm.
 import { beforeAll, expect, it } from 'vitest'
 import type { StoredSession } from '../../src/index.ts'
-import { times } from '../helpers/extent.ts'
+import { howOften } from '../helpers/extent.ts'
 import { describeSideBySide } from './bench/bench.ts'
 import type { Child } from './bench/children.ts'
 import { firstAt, inLanes, type Lane } from './bench/lanes.ts'
@@ -12,7 +12,7 @@ const LANES = 10
 const PAIR = { children: 2, refreshTimeoutMs: 1500, refreshRetries: 0 }
 const GOOD = [200, 200]
 /** How often each is stopped. */
-const [REFUSALS, UNSENT, UNWRITTEN] = [times(25, 8), times(50, 12), times(20, 6)]
+const [REFUSALS, UNSENT, UNWRITTEN] = [howOften(25, 8), howOften(50, 12), howOften(20, 6)]
 
 /** A timer is too coarse: to Redis a write is one message. */
 function idle(ms: number): void {

@@ -10,7 +10,7 @@ import {
 } from '../../src/index.ts'
 import { type AuthServer, createAuthServer, type ListeningServer } from '../../src/testing/index.ts'
 import { type Deferred, deferred } from '../helpers/deferred.ts'
-import { times } from '../helpers/extent.ts'
+import { howOften } from '../helpers/extent.ts'
 import { recordingServer } from '../helpers/recording-server.ts'
 import { rejectionOf } from '../helpers/rejection.ts'
 
@@ -496,7 +496,7 @@ describe('those who stay', () => {
 })
 
 describe('one signal for everything', () => {
-  const CALLS = times(100_000, 20_000)
+  const CALLS = howOften(100_000, 20_000)
 
   it(`A3 ${CALLS} requests on one signal, some of them recovered, leave no listener behind`, async () => {
     const { signal } = new AbortController()

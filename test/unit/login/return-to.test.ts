@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { safeReturnTo } from '../../../src/login/return-to.ts'
-import { times } from '../../helpers/extent.ts'
+import { howOften } from '../../helpers/extent.ts'
 import vectors from '../../vectors/returnTo.json' with { type: 'json' }
 
 const base = 'https://app.example'
@@ -569,13 +569,13 @@ describe('properties', () => {
 
   it('L4 no string over / \\ . % : @ ? # tab newline a leaves the origin', () => {
     const raw = string([...'/\\.%:@?#\t\na'], 14)
-    fc.assert(fc.property(raw, holds), { numRuns: times(50_000, 10_000) })
+    fc.assert(fc.property(raw, holds), { numRuns: howOften(50_000, 10_000) })
     fc.assert(
       fc.property(
         raw.map((rest) => `/${rest}`),
         holds,
       ),
-      { numRuns: times(60_000, 12_000) },
+      { numRuns: howOften(60_000, 12_000) },
     )
   }, 60_000)
 
@@ -632,7 +632,7 @@ describe('properties', () => {
         fc.tuple(starts, string(parts, 9)).map((both) => both.join('')),
         holds,
       ),
-      { numRuns: times(60_000, 12_000) },
+      { numRuns: howOften(60_000, 12_000) },
     )
   }, 60_000)
 
@@ -653,7 +653,7 @@ describe('properties', () => {
         expect(safeReturnTo(value, given as never)).toMatch(/^\/(?![/\\])/)
         expect(safeReturnTo(value)).toMatch(/^\/(?![/\\])/)
       }),
-      { numRuns: times(20_000, 5_000) },
+      { numRuns: howOften(20_000, 5_000) },
     )
   })
 })
