@@ -2,7 +2,7 @@
 // nothing of the tests (test/helpers/extent.ts).
 import { runChecks } from './checks.mjs'
 
-const isFull = process.argv.includes('--full')
+const isFull = process.argv.includes('--full') || process.env.FULL === '1'
 process.env.FULL = isFull ? '1' : ''
 if (!isFull)
   console.log('Left out: Firefox, WebKit, and most rounds of each race. `npm test -- --full` runs them, as CI does.')

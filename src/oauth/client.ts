@@ -103,7 +103,9 @@ export function oauthClient(options: OAuthClientOptions): OAuthClient {
     if ((given.interaction ?? settings.interaction) === 'redirect') return redirects.leave(given, cause)
     const popup = openPopup()
     if (popup === null) throw blocked()
-    const tokens = await inPopup(popup, given, session)
+    // Nobody listens until there is an answer.
+    session.ready?.catch(() => {})
+    const tokens = await inPopup(popup, given, { ready: session.ready })
     if (tokens !== null) await session.signIn(tokens)
   }
 
@@ -134,7 +136,7 @@ export function oauthClient(options: OAuthClientOptions): OAuthClient {
       if (need.signal.aborted) return null
       if (settings.interaction === 'redirect') return redirects.leaveFor(need, {}, 'login')
       const popup = openPopup()
-      if (popup !== null) return inPopup(popup, { returnTo: need.returnTo }, need)
+      if (popup !== null) return inPopup(popup, { returnTo: need.returnTo }, { signal: need.signal })
       // Blocked, for there was no click: the requests stay parked for a `signIn` that comes from one.
       return hasPopups() ? new Promise((resolve) => whenAborted(need.signal, () => resolve(null))) : null
     },

@@ -60,8 +60,9 @@ export async function popupTokens(
     // It stays here, in memory: the window brings nothing but the answer.
     const { url, transaction } = await authorizationRequest(settings, protocol, { options, statePrefix: POPUP })
     const query = await popupAnswer(popup, url, { state: transaction.state, signal })
+    if (query === null) return null
     await ready
-    return query && (await exchanged(protocol, query, transaction))
+    return await exchanged(protocol, query, transaction)
   } finally {
     popup.close()
   }

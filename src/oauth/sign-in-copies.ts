@@ -3,6 +3,8 @@
  * `sessionStorage` where the way back ends in another process than the way out began in: with a service worker on the origin that was
  * every second sign-in (seen in version 156). Tabs that begin one at the same moment do not meet here.
  */
+import { pageUrl } from '../http/origins.ts'
+
 const PREFIX = 'relatch:sign-in:'
 
 type Place = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>
@@ -28,10 +30,10 @@ export class SignInCopies {
   }
 }
 
-/** Looked up when it is used: storage that is blocked throws at the very look. */
+/** Looked up when it is used: storage that is blocked throws at the very look. Programs that have one have no use for it here. */
 function quietly<T>(use: (place: Place) => T): T | undefined {
   try {
-    return use(globalThis.localStorage)
+    return pageUrl() === undefined ? undefined : use(globalThis.localStorage)
   } catch {
     return undefined
   }

@@ -24,6 +24,8 @@ type Place = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>
 const KEY = 'relatch:sign-ins'
 const LIFETIME_MS = 600_000
 const MOST = 8
+/** Of all tabs together, which may all be sent to log in at once. */
+const MOST_COPIES = 64
 
 /** Sign-ins in storage, or in memory where that is missing, blocked or full; of those in `sessionStorage` copies in `localStorage`. */
 export class Transactions {
@@ -49,6 +51,7 @@ export class Transactions {
 
   /** The sign-in that was begun with this state, if it is this client's own; never a second time. */
   take(state: string, isOwn: (transaction: Transaction) => boolean): Transaction | null {
+    this.#prune()
     const stored = this.#stored() ?? []
     const found = [...stored, ...this.#memory, ...this.#copied(state)].find((each) => each.state === state)
     if (found === undefined || !isOwn(found) || !isCurrent(found) || this.#spent.includes(state)) return null
@@ -67,17 +70,19 @@ export class Transactions {
   }
 
   #copy(transaction: Transaction): void {
-    const copies = this.#copies
-    if (copies === null) return
-    copies.add(transaction.state, JSON.stringify([transaction]))
-    const kept = copies
-      .states()
+    this.#copies?.add(transaction.state, JSON.stringify([transaction]))
+    this.#prune()
+  }
+
+  /** What nobody has come back for is not to lie there. */
+  #prune(): void {
+    const states = this.#copies?.states() ?? []
+    const kept = states
       .flatMap((state) => this.#copied(state))
       .filter(isCurrent)
       .sort((one, other) => one.startedAt - other.startedAt)
-      .slice(-MOST)
-    const isKept = (state: string): boolean => kept.some((each) => each.state === state)
-    for (const state of copies.states()) if (!isKept(state)) copies.remove(state)
+      .slice(-MOST_COPIES)
+    for (const state of states) if (!kept.some((each) => each.state === state)) this.#copies?.remove(state)
   }
 
   #copied(state: string): Transaction[] {

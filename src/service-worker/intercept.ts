@@ -4,6 +4,7 @@
  */
 import type { AuthFetch } from '../auth-fetch.ts'
 import { type AuthError, isAuthError } from '../errors.ts'
+import { jsonObject } from '../http/json.ts'
 import type { Settings } from '../options.ts'
 import { ERROR_HEADER, partsOf } from './protocol.ts'
 import type { SignIns } from './sign-ins.ts'
@@ -81,10 +82,10 @@ const isLeftAlone = ({ mode, cache, destination }: Request): boolean =>
 /** It comes with credentials of its own, or asks for none. */
 const isCallers = ({ headers, credentials }: Request): boolean => headers.has('authorization') || credentials === 'omit'
 
-/** Of a request of OAuth; null of any other. */
-const grantTypeOf = (request: Request): Promise<string | null> =>
+/** Of a request of OAuth, which some servers take in JSON. */
+const grantTypeOf = (request: Request): Promise<unknown> =>
   request.text().then(
-    (body) => new URLSearchParams(body).get('grant_type'),
+    (body) => jsonObject(body)?.grant_type ?? new URLSearchParams(body).get('grant_type'),
     () => null,
   )
 

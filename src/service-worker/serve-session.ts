@@ -10,6 +10,7 @@ import { createId } from '../id.ts'
 import { expected, ownOptions } from '../option-check.ts'
 import { type AuthFetchOptions, OPTIONS, readOptions } from '../options.ts'
 import { sharedSession } from '../pipeline/shared-session.ts'
+import type { TokenStore } from '../ports.ts'
 import { receiveTokens, type TokenSet } from '../tokens.ts'
 import { interceptor } from './intercept.ts'
 import {
@@ -55,6 +56,8 @@ export interface ServeSessionOptions extends Omit<AuthFetchOptions, PagesOwn> {
 const CALLBACKS: readonly PagesOwn[] = ['onLoginRequired', 'onStepUp', 'onPermissionDenied']
 /** Browsers end a worker that has had nothing to do for half a minute; what a page asks keeps it for so long. */
 const AWAKE_MS = 120_000
+/** For tokens that wait, where the app keeps sessions in a place of its own. */
+const NOWHERE: TokenStore = { read: () => null, write: () => true }
 /** Longer than an installation takes. */
 const RELEASED_MS = 60_000
 
@@ -92,7 +95,7 @@ export function serveSession(options: ServeSessionOptions = {}): AuthFetch {
   const { engine } = sharedSession(store)
   const mark = createId()
   const pages = new Pages(worker)
-  const signIns = new SignIns(engine, vault.waiting)
+  const signIns = new SignIns(engine, given.store ? NOWHERE : vault.waiting)
   const intercept = interceptor(api, { settings, tokenEndpoints: endpoints, signIns, mark })
 
   const stateNow = (): WorkerState => {
@@ -114,9 +117,14 @@ export function serveSession(options: ServeSessionOptions = {}): AuthFetch {
   }
   const signOut = async (event: WorkerMessageEvent): Promise<void> => {
     // As they are: a refresh now would only make more of what is to be revoked.
-    const left = [engine.current()?.tokens, ...signIns.clear()]
+    const tokens = engine.current()?.tokens
+    const waiting = signIns.clear()
     await api.signOut()
-    for (const tokens of left) if (tokens && revoke) event.waitUntil((async () => revoke(tokens))().catch(() => {}))
+    const revoked = async (): Promise<unknown> => {
+      const left = [...(tokens ? [tokens] : []), ...(await waiting)]
+      return Promise.allSettled(left.map(async (each) => revoke?.(each)))
+    }
+    event.waitUntil(revoked())
   }
   const act = async (question: Question, event: WorkerMessageEvent): Promise<unknown> => {
     switch (question.ask) {

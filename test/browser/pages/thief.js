@@ -171,8 +171,9 @@ const ways = {
       for (const channel of channels) channel.onmessage = ({ data }) => resolve(loot.push(data))
     })
     await settled(globalThis.api.refresh())
-    // The hint may come after the answer.
+    // The hint may come after the answer, and more after the hint.
     await Promise.race([told, new Promise((resolve) => setTimeout(resolve, 2000))])
+    await new Promise((resolve) => setTimeout(resolve, 300))
     for (const channel of channels) channel.close()
     return loot
   },

@@ -126,6 +126,7 @@ describe('copies in localStorage, for where sessionStorage is not what it was', 
     }
     const traps = { get: (_: object, name: keyof typeof methods) => methods[name] }
     vi.stubGlobal('localStorage', new Proxy(items, traps))
+    vi.stubGlobal('location', { href: 'https://app.example/', origin: 'https://app.example' })
     return items
   }
   const session = (): void => void vi.stubGlobal('sessionStorage', mapStorage())
@@ -154,7 +155,7 @@ describe('copies in localStorage, for where sessionStorage is not what it was', 
     expect(items).toEqual({})
   })
 
-  it('are the newest eight, for ten minutes, and no garbage', () => {
+  it('are the newest 64, for ten minutes, and no garbage', () => {
     const items = local()
     session()
     Object.assign(items, {
@@ -163,19 +164,24 @@ describe('copies in localStorage, for where sessionStorage is not what it was', 
       other: '',
     })
     vi.setSystemTime(Date.now() + 600_000)
-    for (let index = 0; index < 9; index++) {
+    for (let index = 0; index < 65; index++) {
       vi.setSystemTime(Date.now() + 1)
       new Transactions(undefined).add(begun(`${index}`))
     }
-    const kept = ['1', '2', '3', '4', '5', '6', '7', '8'].map((state) => `relatch:sign-in:${state}`)
-    expect(Object.keys(items).sort()).toEqual(['other', ...kept])
+    const kept = Array.from({ length: 64 }, (_, index) => `relatch:sign-in:${index + 1}`)
+    expect(Object.keys(items).sort()).toEqual(['other', ...kept].sort())
+    vi.setSystemTime(Date.now() + 600_000)
+    new Transactions(undefined).take('none', ours)
+    expect(Object.keys(items)).toEqual(['other'])
   })
 
-  it('there are none of a storage that was given, and none where it is blocked', () => {
+  it('there are none of a storage that was given, none in a program, and none where it is blocked', () => {
     const items = local()
     new Transactions(mapStorage()).add(begun('a'))
-    expect(items).toEqual({})
     session()
+    vi.stubGlobal('location', undefined)
+    new Transactions(undefined).add(begun('a'))
+    expect(items).toEqual({})
     vi.stubGlobal('localStorage', undefined)
     const transactions = new Transactions(undefined)
     transactions.add(begun('a'))

@@ -15,7 +15,7 @@ interface Served {
   scope: Scope
   api: AuthFetch
   /** What a page is left with, of an answer that holds these members, to a request with that grant. */
-  ask(grantType: string, answer?: object): Promise<Record<string, unknown>>
+  ask(grantType: string, answer?: object, isJson?: boolean): Promise<Record<string, unknown>>
 }
 
 function serve(options: ServeSessionOptions = {}, answeredBy = ENDPOINT): Served {
@@ -28,9 +28,9 @@ function serve(options: ServeSessionOptions = {}, answeredBy = ENDPOINT): Served
   return {
     scope,
     api,
-    async ask(grantType, members = {}) {
+    async ask(grantType, members = {}, isJson = false) {
       answer = { access_token: 'at-2', token_type: 'Bearer', ...members }
-      const body = new URLSearchParams({ grant_type: grantType })
+      const body = isJson ? JSON.stringify({ grant_type: grantType }) : new URLSearchParams({ grant_type: grantType })
       return (await scope.fetch(new Request(ENDPOINT, { method: 'POST', body }))).json()
     },
   }
@@ -65,6 +65,12 @@ describe('tokens of an answer', () => {
     const confirmed = await scope.ask({ ask: 'confirm', held, scope: 'orders' })
     expect(confirmed).toMatchObject({ state: { snapshot: { status: 'signed-in', scope: 'orders' }, sessionId: held } })
     expect(await api.tokens()).toMatchObject({ accessToken: 'at-2', scope: 'orders' })
+  })
+
+  it('to a code in JSON wait as well', async () => {
+    const { api, ask } = serve()
+    expect(await ask(CODE, {}, true)).toHaveProperty('held')
+    expect(api.snapshot().status).toBe('signed-out')
   })
 
   it('that are confirmed twice, as by a page whose worker was replaced meanwhile, are one sign-in', async () => {
