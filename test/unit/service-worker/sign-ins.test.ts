@@ -73,14 +73,19 @@ describe('tokens of an answer', () => {
     expect(api.snapshot().status).toBe('signed-out')
   })
 
-  it('that are confirmed twice, as by a page whose worker was replaced meanwhile, are one sign-in', async () => {
-    const { scope, api, ask } = serve()
-    const signedIn = vi.fn()
-    api.on('signed-in', signedIn)
-    const { held } = await ask(CODE)
-    for (let time = 0; time < 2; time++) expect(await scope.ask({ ask: 'confirm', held })).toHaveProperty('state')
-    expect(signedIn).toHaveBeenCalledOnce()
-  })
+  it.each([false, true])(
+    'that are confirmed twice, as by a page whose worker was replaced meanwhile, are one sign-in (a step-up: %s)',
+    async (isStepUp) => {
+      const { scope, api, ask } = serve()
+      const signedIn = vi.fn()
+      api.on('signed-in', signedIn)
+      const { held } = await ask(CODE)
+      for (let time = 0; time < 2; time++) {
+        expect(await scope.ask({ ask: 'confirm', held, isStepUp })).toHaveProperty('state')
+      }
+      expect(signedIn).toHaveBeenCalledOnce()
+    },
+  )
 
   it('to a code leave an ID token to be checked; no other answer does', async () => {
     const { ask } = serve()

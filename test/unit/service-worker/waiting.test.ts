@@ -94,6 +94,25 @@ describe('R12 a clear wins', () => {
     expect(await rest.read()).toBeNull()
   })
 
+  it('over a write that comes after its own', async () => {
+    const rest = memoryStore()
+    let delayMs = 2_000
+    const slow: TokenStore = {
+      read: () => rest.read(),
+      async write(...args) {
+        await new Promise((done) => setTimeout(done, delayMs))
+        return rest.write(...args)
+      },
+    }
+    const waiting = new Waiting(slow)
+    void waiting.add('a', tokens('at-a'))
+    await pass(0)
+    delayMs = 0
+    void waiting.clear()
+    await pass(3_000)
+    expect(await rest.read()).toBeNull()
+  })
+
   it('over a sign-in that is looking for what rests', async () => {
     const rest = new Gated()
     await new Waiting(rest).add('a', tokens('at-a'))
