@@ -145,16 +145,19 @@ async function ask(
     // A frozen tab or process wakes with all its timers due at once; by then somebody else holds the lock, and may have
     // rotated (C2).
     if (monotonicNow() >= deadline) throw onLate()
-    if (!told.isHeld())
-      throw giveUp('The lock of the store was lost before the refresh was tried again; the session is kept')
+    requireLock()
     told.attempts++
-    const received = await askOnce(shared, settings, base, told.reason, timeout.signal)
+    const received = await askOnce(shared, settings, base, { ...told, signal: timeout.signal, requireLock })
     // R11: too late for those who waited, and yet the only tokens that the server still honours.
     if (timeout.signal.aborted) {
       shared.backoff.reset()
       await shared.engine.commit(base, told.epoch, received)
     }
     return received
+  }
+  /** Again at each send: a refresher may have had something else to do, and we may have been stopped in it. */
+  const requireLock = (): void => {
+    if (!told.isHeld()) throw giveUp('The lock of the store was lost before the refresh was sent; the session is kept')
   }
   const giveUp = (message: string): Refused => {
     const late = new Refused({ verdict: 'transient' }, new AuthError('refresh-timeout', message, { retryable: true }))
@@ -191,10 +194,13 @@ async function askOnce(
   { reentry }: SharedSession,
   settings: Settings,
   base: Live | null,
-  reason: RefreshReason,
-  signal: AbortSignal,
+  { reason, signal, requireLock }: { reason: RefreshReason; signal: AbortSignal; requireLock: () => void },
 ): Promise<ReceivedTokens> {
-  const { refresh: refresher, transport, base: baseUrl, isOurs, refresherFetch } = settings
+  const { refresh: refresher, base: baseUrl, isOurs, refresherFetch } = settings
+  const transport: typeof fetch = async (...args) => {
+    requireLock()
+    return settings.transport(...args)
+  }
   const tokens = base?.tokens ? { ...base.tokens } : null
   let answer: Awaited<ReturnType<Refresher>> | undefined
   try {
@@ -203,6 +209,7 @@ async function askOnce(
     answer = await reentry.enter(signal, async () => refresher?.(context))
     if (answer !== null) return receiveTokens(answer)
   } catch (thrown) {
+    if (thrown instanceof Refused) throw thrown
     // An answer without usable tokens is judged by what it says: many refreshers hand back the error body as it came.
     throw refused(await judgeFailure(answer ?? thrown), withoutSecrets(thrown, secretsOf(tokens)))
   }

@@ -1,6 +1,6 @@
 // C2: a lock that is lost, late or not needed any more costs time at most. Two processes: two stores on one medium.
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import type { AuthFetch, TokenStore } from '../../src/index.ts'
+import { type AuthFetch, refreshEndpoint, type TokenStore } from '../../src/index.ts'
 import { createAuthServer } from '../../src/testing/index.ts'
 import { deferred } from '../helpers/deferred.ts'
 import { fakeTime, flush, pass, settled } from '../helpers/fake-time.ts'
@@ -303,6 +303,28 @@ describe('a lock that is lost', () => {
     await settled(other.refresh())
     expect(await settled(waiting)).toEqual([200])
     expect(server.stats).toMatchObject({ refreshAttempts: 2, refreshes: 1, reuses: 0 })
+  })
+
+  it('C2 while a refresher does something else first: nothing is sent, and what the next holder got is taken over', async () => {
+    const server = createAuthServer()
+    const medium = createMedium()
+    const other = clientOf(server, { store: medium.store() })
+    await other.signIn(server.signIn('viewer'))
+    const endpoint = refreshEndpoint({ url: '/token', clientId: 'web' })
+    let isHeld = true
+    const api = clientOf(server, {
+      store: { ...medium.store(), lock: leased(() => isHeld) },
+      async refresh(context) {
+        isHeld = false
+        await other.refresh()
+        return endpoint(context)
+      },
+    })
+    await api.tokens()
+    server.expireAccessTokens()
+    expect(await settled(statusesOf(1, () => api('/me')))).toEqual([200])
+    expect(server.stats).toMatchObject({ refreshAttempts: 1, refreshes: 1, reuses: 0 })
+    expect(await api.tokens()).toEqual(await other.tokens())
   })
 
   it('C2 what a lock hands to its task is believed only where it is a function', async () => {
