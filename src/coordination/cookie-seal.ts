@@ -4,6 +4,7 @@
  *
  * No JWE, because nobody else is to read it: there is no header to negotiate with, nothing to install, and 40 bytes less a cookie.
  */
+import { base64Url } from '../http/base64.ts'
 import { sealingKey } from './sealing-key.ts'
 
 export interface Seal {
@@ -36,7 +37,7 @@ export function cookieSeal(secrets: readonly string[], name: string): Seal {
       const iv = crypto.getRandomValues(new Uint8Array(IV_BYTES))
       const key = (await derived()[0]) as CryptoKey
       const data = await crypto.subtle.encrypt({ name: 'AES-GCM', iv, additionalData }, key, utf8(text))
-      return toBase64url([...iv, ...new Uint8Array(data)])
+      return base64Url([...iv, ...new Uint8Array(data)])
     },
     async open(sealed) {
       const bytes = fromBase64url(sealed)
@@ -53,12 +54,6 @@ export function cookieSeal(secrets: readonly string[], name: string): Seal {
 }
 
 const utf8 = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text)
-
-const toBase64url = (bytes: readonly number[]): string =>
-  btoa(bytes.map((byte) => String.fromCharCode(byte)).join(''))
-    .replaceAll('+', '-')
-    .replaceAll('/', '_')
-    .replace(/=+$/, '')
 
 /** null where it is none, or has no room for what GCM adds. */
 function fromBase64url(text: string): Uint8Array<ArrayBuffer> | null {

@@ -43,7 +43,8 @@ export class Transactions {
   }
 
   add(transaction: Transaction): void {
-    this.#copy(transaction)
+    this.#copies?.add(transaction.state, JSON.stringify([transaction]))
+    this.#prune()
     const stored = this.#stored()
     if (stored !== null && this.#store([...without(stored, transaction.state), transaction])) return
     this.#memory = [...this.#memory, transaction].slice(-MOST)
@@ -67,11 +68,6 @@ export class Transactions {
   restore(transaction: Transaction): void {
     this.#spent = this.#spent.filter((state) => state !== transaction.state)
     this.add(transaction)
-  }
-
-  #copy(transaction: Transaction): void {
-    this.#copies?.add(transaction.state, JSON.stringify([transaction]))
-    this.#prune()
   }
 
   /** What nobody has come back for is not to lie there. */

@@ -1,5 +1,6 @@
 /** The Basic scheme, RFC 7617: a name and a password in each request. It asks nobody for them; what was rejected is not sent again. */
 import { misuse } from '../errors.ts'
+import { base64 } from '../http/base64.ts'
 import type { AuthScheme, TokenSet } from '../ports.ts'
 
 /**
@@ -48,6 +49,5 @@ export function basicCredentials(username: string, password: string): TokenSet {
     )
   }
   const bytes = new TextEncoder().encode(`${username}:${password}`.normalize('NFC'))
-  const accessToken = btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''))
-  return { accessToken, tokenType: 'Basic', subject: username }
+  return { accessToken: base64(bytes), tokenType: 'Basic', subject: username }
 }

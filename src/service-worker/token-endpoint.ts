@@ -2,6 +2,7 @@
  * A token endpoint as pages may see it: which URLs lead there, and what is left of its answers. Where it cannot tell whether a
  * successful answer holds tokens, the page gets nothing of it.
  */
+import { base64Url } from '../http/base64.ts'
 import { jsonObject } from '../http/json.ts'
 import { jwtClaims } from '../http/jwt.ts'
 
@@ -41,14 +42,8 @@ export function unsigned(idToken: unknown): string | undefined {
   if (typeof idToken !== 'string') return undefined
   const [, header] = /^([\w-]+)\.[\w-]+\.[\w-]+$/.exec(idToken) ?? []
   const claims = header && jwtClaims(idToken)
-  return claims ? `${header}.${base64Url(JSON.stringify(claims, CHECKED))}.` : undefined
+  return claims ? `${header}.${base64Url(new TextEncoder().encode(JSON.stringify(claims, CHECKED)))}.` : undefined
 }
-
-const base64Url = (text: string): string =>
-  btoa(Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join(''))
-    .replaceAll('+', '-')
-    .replaceAll('/', '_')
-    .replace(/=+$/, '')
 
 /** Headers of an answer that have been seen to hold tokens, or that belong to a body which is no more. */
 const DROPPED = ['authorization', 'x-access-token', 'x-refresh-token', 'content-length', 'content-encoding']
